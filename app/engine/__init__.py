@@ -1,0 +1,1 @@
+"""How it runs: planning, the worker pool, the runner and the events. No Textual here."""

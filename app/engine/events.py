@@ -1,0 +1,212 @@
+"""The event types: immutable facts about a run, and the only thing faces and reports are built from.
+
+An event is appended to the run's log with a sequence number (from 1, without gaps), a wall time
+(seconds since the epoch) and a monotonic time (seconds since the run began); see ``Stamped``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a test, an attempt or a step ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    """The product is at fault."""
+    ERROR = "error"
+    """The host or the machine is at fault."""
+    SKIPPED = "skipped"
+
+
+class Phase(StrEnum):
+    """What a test's machine is going through."""
+
+    WAITING = "waiting"
+    """Admitted by the plan, waiting for a worker or for memory."""
+    IMAGE = "image"
+    CREATING = "creating"
+    BOOTING = "booting"
+    READY = "ready"
+    STOPPING = "stopping"
+    REMOVED = "removed"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStep:
+    """A step as the plan shows it."""
+
+    action: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTest:
+    """A test as the plan shows it, in the order in which it will start."""
+
+    name: str
+    group: str
+    backend: str
+    memory: int
+    cpus: int
+    steps: tuple[PlannedStep, ...]
+    tags: tuple[str, ...] = ()
+    summary: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    run: str
+    registry: str
+    folder: str
+    """The run's folder: event log and artifacts."""
+    tests: tuple[PlannedTest, ...]
+    parallel: int
+    """Machines at once, at most."""
+    memory: int
+    """MiB that machines may take together."""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something a person should know that is no test's fault."""
+
+    level: str
+    """``info`` or ``warning``."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestStarted:
+    test: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachinePhase:
+    test: str
+    phase: Phase
+    machine: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineCreated:
+    test: str
+    machine: str
+    backend: str
+    accel: str
+    image: str
+    cpus: int
+    memory: int
+    console: str
+    """Path of the file the serial console is logged to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted:
+    test: str
+    index: int
+    action: str
+    name: str
+    command: str = ""
+    """What is run on the user's behalf, where there is something to show."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOutput:
+    test: str
+    index: int
+    stream: str
+    """``stdout``, ``stderr`` or ``note`` (said by vmbench, such as a poll's last answer)."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished:
+    test: str
+    index: int
+    outcome: Outcome
+    duration: float
+    message: str = ""
+    exit_code: int | None = None
+    output: str = ""
+    """Path of the step's whole output, relative to the run's folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineKept:
+    test: str
+    machine: str
+    reason: str
+    command: str
+    """What to type to walk in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestRetried:
+    """An attempt ended and another one follows."""
+
+    test: str
+    attempt: int
+    outcome: Outcome
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestFinished:
+    test: str
+    outcome: Outcome
+    duration: float
+    attempt: int = 1
+    message: str = ""
+    step: int | None = None
+    """Index of the step that decided, where one did."""
+    machine: str = ""
+    artifacts: str = ""
+    """Folder of the test's artifacts, relative to the run's folder."""
+    console_tail: str = ""
+    """Last lines of the console, where they help to explain the outcome."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished:
+    run: str
+    passed: int
+    failed: int
+    errors: int
+    skipped: int
+    duration: float
+    cancelled: bool = False
+    kept: tuple[str, ...] = ()
+
+
+Event = (
+    RunStarted
+    | Notice
+    | TestStarted
+    | MachinePhase
+    | MachineCreated
+    | StepStarted
+    | StepOutput
+    | StepFinished
+    | MachineKept
+    | TestRetried
+    | TestFinished
+    | RunFinished
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamped:
+    """An event with its place in the run's log."""
+
+    seq: int
+    time: float
+    mono: float
+    event: Event = field(repr=True)

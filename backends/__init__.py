@@ -1,0 +1,1 @@
+"""Where to run: backends, machines and images. Imports only ``registry.model`` of vmbench."""

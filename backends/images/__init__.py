@@ -1,0 +1,1 @@
+"""Image recipes and the content-addressed cache of what they build."""

@@ -1,0 +1,1 @@
+"""The QEMU core that the ``microvm`` and ``qemu`` backends share."""
