@@ -1,0 +1,343 @@
+"""Settings: ``vmbench.toml`` of the project and of the user, the environment and the command line.
+
+A flag wins over the environment, that over the project's file, that over the user's, that over the
+default. A value that makes no sense is explained as a ``Problem`` and the next one in line is taken.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from registry.model import Keep, Problem, Severity
+
+FILE_NAME = "vmbench.toml"
+ACCELERATORS = ("auto", "tcg", "kvm", "hvf")
+THEMES = ("vmbench-dark", "vmbench-light")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """How tests are run unless a flag says otherwise."""
+
+    parallel: int | None = None
+    """Machines at once; ``None`` lets memory and cores decide."""
+    keep: Keep | None = None
+    """Overrides every test's own keep policy."""
+    retry_errors: int = 0
+    """How often a test that ended in ``error`` is tried again."""
+    backend: str = "microvm"
+    """Backend of tests that name none."""
+    accel: str = "auto"
+    """Accelerator of QEMU machines."""
+    reserve: int | None = None
+    """MiB of memory that stay free for the host; ``None`` for a tenth of it, at least 512."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UiSettings:
+    """How the workbench looks."""
+
+    theme: str = "vmbench-dark"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting with its value, and what was wrong on the way to it."""
+
+    registry: str | None = None
+    """Registry named by flag or environment; a project's file is read by registry discovery itself."""
+    run: RunSettings = RunSettings()
+    ui: UiSettings = UiSettings()
+    problems: tuple[Problem, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Where each value that is no default comes from, by its key such as ``run.parallel``."""
+
+
+class Unfit(ValueError):
+    """A value makes no sense; the first argument says what would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its key in the files, its variable and how a raw value becomes a typed one."""
+
+    key: str
+    env: str
+    parse: Callable[[object], object]
+    about: str
+    project_only: bool = False
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise Unfit('a text in quotes, such as "microvm"')
+    return value.strip()
+
+
+def _choice(*choices: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        if value not in choices:
+            guess = difflib.get_close_matches(str(value), choices, 1)
+            hint = f' (did you mean "{guess[0]}"?)' if guess else ""
+            raise Unfit("one of " + ", ".join(f'"{c}"' for c in choices) + hint)
+        return str(value)
+
+    return parse
+
+
+def _count(least: int) -> Callable[[object], int]:
+    def parse(value: object) -> int:
+        number = _integer(value)
+        if number is None or number < least:
+            raise Unfit(f"a whole number from {least} up")
+        return number
+
+    return parse
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,18}\s*", value):
+        return int(value)
+    return None
+
+
+def parse_parallel(value: object) -> int | None:
+    """Return how many machines may run at once; ``None`` stands for ``auto``.
+
+    Raises:
+        Unfit: it is neither ``auto`` nor a whole number from 1 up.
+    """
+    if value == "auto":
+        return None
+    number = _integer(value)
+    if number is None or number < 1:
+        raise Unfit('"auto" or a whole number from 1 up')
+    return number
+
+
+def _keep(value: object) -> Keep:
+    return Keep(_choice(*Keep)(value))
+
+
+def _memory(value: object) -> int:
+    number = _integer(value)
+    if number is not None and number >= 0:
+        return number
+    match = (
+        re.fullmatch(r"\s*(\d{1,9})\s*([KMGT])i?B?\s*", value, re.IGNORECASE)
+        if isinstance(value, str)
+        else None
+    )
+    if match is None:
+        raise Unfit('a number of MiB or a text such as "512M" or "2G"')
+    kib = int(match[1]) * {"K": 1, "M": 1024, "G": 1024**2, "T": 1024**3}[match[2].upper()]
+    return -(-kib // 1024)
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("registry", "VMBENCH_REGISTRY", _text, "folder of the registry", project_only=True),
+    Setting("run.parallel", "VMBENCH_PARALLEL", parse_parallel, 'machines at once, or "auto"'),
+    Setting("run.keep", "VMBENCH_KEEP", _keep, "when a machine is left after its test"),
+    Setting("run.retry_errors", "VMBENCH_RETRY_ERRORS", _count(0), "retries after an error of the host"),
+    Setting("run.backend", "VMBENCH_BACKEND", _text, "backend of tests that name none"),
+    Setting("run.accel", "VMBENCH_ACCEL", _choice(*ACCELERATORS), "accelerator of QEMU machines"),
+    Setting("run.reserve", "VMBENCH_RESERVE", _memory, "memory that stays free for the host"),
+    Setting("ui.theme", "VMBENCH_THEME", _choice(*THEMES), "theme of the workbench"),
+)
+
+
+def find_project_file(start: Path) -> Path | None:
+    """Return the ``vmbench.toml`` nearest to ``start``, in it or in a folder above it."""
+    for folder in (start, *start.parents):
+        file = folder / FILE_NAME
+        if file.is_file():
+            return file
+    return None
+
+
+def load_settings(
+    *,
+    project_file: Path | None,
+    user_file: Path | None,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, object] | None = None,
+) -> Settings:
+    """Return the settings from all places; never raises for what a user wrote.
+
+    Args:
+        project_file: The project's ``vmbench.toml``, if there is one.
+        user_file: The user's; it may be missing.
+        environ: The environment; by default the process's.
+        flags: Values from the command line by key, already parsed; only those that were given.
+    """
+    env = os.environ if environ is None else environ
+    problems: list[Problem] = []
+    values: dict[str, object] = {}
+    sources: dict[str, str] = {}
+    # The user's file is also the project's when vmbench is started in the config folder.
+    if user_file is not None and user_file.is_file() and user_file != project_file:
+        _take_file(user_file, values, sources, problems, is_project=False)
+    if project_file is not None:
+        _take_file(project_file, values, sources, problems, is_project=True)
+    for setting in SETTINGS:
+        raw = env.get(setting.env, "")
+        if raw:
+            try:
+                values[setting.key] = setting.parse(raw)
+                sources[setting.key] = setting.env
+            except Unfit as unfit:
+                problems.append(
+                    _problem(Path(f"${setting.env}"), "", f'"{raw}" does not fit', f"give {unfit}")
+                )
+        if flags is not None and setting.key in flags:
+            values[setting.key] = flags[setting.key]
+            sources[setting.key] = "command line"
+    return _build(values, sources, problems)
+
+
+def _build(values: Mapping[str, object], sources: dict[str, str], problems: Sequence[Problem]) -> Settings:
+    run = {k.removeprefix("run."): v for k, v in values.items() if k.startswith("run.")}
+    ui = {k.removeprefix("ui."): v for k, v in values.items() if k.startswith("ui.")}
+    registry = values.get("registry")
+    return Settings(
+        registry=registry if isinstance(registry, str) else None,
+        run=RunSettings(**run),  # type: ignore[arg-type]  # each parser returns its field's type
+        ui=UiSettings(**ui),  # type: ignore[arg-type]
+        problems=tuple(problems),
+        sources=sources,
+    )
+
+
+def _take_file(
+    file: Path,
+    values: dict[str, object],
+    sources: dict[str, str],
+    problems: list[Problem],
+    *,
+    is_project: bool,
+) -> None:
+    try:
+        text = file.read_bytes().decode()
+        table = tomllib.loads(text)
+    except OSError as error:
+        problems.append(
+            _problem(file, "", f"cannot be read: {error.strerror}", "make it readable, or remove it")
+        )
+        return
+    except ValueError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        problems.append(
+            _problem(
+                file,
+                "",
+                f"is no TOML: {error}",
+                "correct it; until then none of it applies",
+                line=int(line[1]) if line else None,
+            )
+        )
+        return
+    lines = _KeyLines(text)
+    for key, raw in _flat(table):
+        setting = next((s for s in SETTINGS if s.key == key), None)
+        if setting is None:
+            problems.append(_unknown(file, key, lines))
+        elif setting.project_only and not is_project:
+            problems.append(
+                _problem(
+                    file,
+                    key,
+                    "belongs to a project, not to a user",
+                    f"set it in the project's {FILE_NAME}, or give {setting.env}",
+                    line=lines.find(key),
+                )
+            )
+        elif setting.project_only:
+            # Registry discovery reads it, relative to the file; here it is only checked.
+            _parse(setting, raw, file, lines, problems)
+        else:
+            parsed = _parse(setting, raw, file, lines, problems)
+            if parsed is not _NOTHING:
+                values[key] = parsed
+                sources[key] = str(file)
+
+
+_NOTHING = object()
+
+
+def _parse(setting: Setting, raw: object, file: Path, lines: _KeyLines, problems: list[Problem]) -> object:
+    try:
+        return setting.parse(raw)
+    except Unfit as unfit:
+        problems.append(
+            _problem(
+                file, setting.key, f"{raw!r} does not fit", f"give {unfit}", line=lines.find(setting.key)
+            )
+        )
+        return _NOTHING
+
+
+def _flat(table: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:
+    """Return the leaves of ``table`` with their dotted keys; only known sections are entered."""
+    sections = {s.key.partition(".")[0] for s in SETTINGS if "." in s.key}
+    found: list[tuple[str, object]] = []
+    for name, value in table.items():
+        if not prefix and name in sections and isinstance(value, dict):
+            found += _flat(value, f"{name}.")
+        else:
+            found.append((prefix + name, value))
+    return found
+
+
+def _unknown(file: Path, key: str, lines: _KeyLines) -> Problem:
+    known = [s.key for s in SETTINGS]
+    section, _, name = key.rpartition(".")
+    guess = difflib.get_close_matches(key, known, 1, 0.6)
+    if not guess:  # a right name in a wrong section is likelier than any near spelling
+        guess = [k for k in known if k.rpartition(".")[2] == (name or section)]
+    remedy = f'did you mean "{guess[0]}"?' if guess else "remove it; docs/settings.md lists every setting"
+    return _problem(file, key, "is no setting", remedy, line=lines.find(key), severity=Severity.WARNING)
+
+
+def _problem(
+    file: Path,
+    key: str,
+    message: str,
+    remedy: str,
+    *,
+    line: int | None = None,
+    severity: Severity = Severity.ERROR,
+) -> Problem:
+    return Problem(severity=severity, file=file, key=key, message=message, remedy=remedy, line=line)
+
+
+class _KeyLines:
+    """Finds the line a key is written on; good enough for files a person writes."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = text.splitlines()
+
+    def find(self, key: str) -> int | None:
+        section, _, name = key.rpartition(".")
+        current = ""
+        for number, line in enumerate(self._lines, 1):
+            header = re.match(r"\s*\[\s*([\w.\-]+)\s*\]", line)
+            if header:
+                current = header[1]
+                if current == key:
+                    return number
+                continue
+            # A key may be written whole at the top, or by its own name inside its section.
+            wanted = key if not current else name if current == section else None
+            if wanted and re.match(rf"""\s*["']?{re.escape(wanted)}["']?\s*=""", line):
+                return number
+        return None
