@@ -1,0 +1,171 @@
+"""Every key of the workbench in one table: what it does, where, and whether the footer names it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding, BindingType
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key and its action.
+
+    Attributes:
+        id: Stable name by which a keymap may give the action another key.
+        keys: Keys, separated by commas; the first one is shown.
+        action: Textual's action string.
+        label: A word or two for the footer.
+        help: A sentence for the help screen; empty keeps it out.
+        footer: Whether the footer names it.
+        priority: Whether it is taken before the focused widget sees it.
+    """
+
+    id: str
+    keys: str
+    action: str
+    label: str
+    help: str = ""
+    footer: bool = False
+    priority: bool = False
+
+
+SCOPES: dict[str, tuple[Key, ...]] = {
+    "app": (
+        Key("app.help", "question_mark", "help", "help", "What this screen is for, and its keys.", True),
+        Key("app.theme", "t", "toggle_theme", "theme", "Switch between the dark and the light theme."),
+        Key("app.quit", "q", "quit", "quit", "Leave. Asks first when a run is going on.", True),
+    ),
+    "tests": (
+        Key("tests.mark", "space", "mark", "mark", "Mark the test, or every test of the group.", True),
+        Key(
+            "tests.run",
+            "r",
+            "run",
+            "run",
+            "Run the marked tests, or the one under the cursor if none is marked.",
+            True,
+        ),
+        Key("tests.run-shown", "R", "run_shown", "run all", "Run every test that the filter leaves.", True),
+        Key("tests.run-failed", "f", "run_failed", "failed", "Run again what failed the last time."),
+        Key("tests.filter", "slash", "filter", "filter", "Filter: words, tag:NAME, -not.", True),
+        Key("tests.mark-shown", "a", "mark_shown", "mark all", "Mark every test that is shown."),
+        Key("tests.unmark", "u", "unmark", "unmark", "Take all marks away."),
+        Key("tests.fold-all", "left_square_bracket", "fold_all(True)", "fold", "Fold every group."),
+        Key("tests.unfold-all", "right_square_bracket", "fold_all(False)", "unfold", "Unfold every group."),
+        Key("tests.reload", "L", "reload", "reload", "Read the registry again from disk."),
+        Key(
+            "tests.view-run",
+            "v",
+            "view_run",
+            "view run",
+            "Go to the run that goes on, or to the last one.",
+            True,
+        ),
+        Key("tests.zoom", "z", "zoom", "zoom", "Give the focused pane the whole screen, and back."),
+        Key("tests.back", "escape", "back", "back", "Close the details, clear the filter, then the marks."),
+    ),
+    "run": (
+        Key(
+            "run.cancel-test",
+            "c",
+            "cancel_test",
+            "cancel",
+            "Cancel the selected test; its machine is lost.",
+            True,
+        ),
+        Key("run.cancel", "C,ctrl+x", "cancel_run", "cancel all", "Cancel the whole run.", True),
+        Key("run.failed", "f", "run_failed", "failed again", "When the run is over: run again what failed."),
+        Key(
+            "run.output",
+            "o",
+            "open_output",
+            "output",
+            "Open the whole output of the selected or failed step.",
+            True,
+        ),
+        Key("run.follow", "F", "follow", "follow", "Console: follow the end, or stay where it is."),
+        Key("run.search", "slash", "search", "search", "Search the console.", True),
+        Key("run.next-hit", "n", "hit(1)", "next hit", "Next place where the searched text occurs."),
+        Key("run.previous-hit", "N", "hit(-1)", "previous hit", "The place before."),
+        Key(
+            "run.copy",
+            "y",
+            "copy",
+            "copy",
+            "Copy: the selected text, the step's output, or the console in view.",
+        ),
+        Key("run.zoom", "z", "zoom", "zoom", "Give the focused pane the whole screen, and back.", True),
+        Key("run.back", "escape", "back", "tests", "Back to the tests; the run goes on.", True),
+    ),
+    "output": (
+        Key("output.search", "slash", "search", "search", "Search the output.", True),
+        Key("output.next-hit", "n", "hit(1)", "next hit", "Next place where the searched text occurs.", True),
+        Key("output.previous-hit", "N", "hit(-1)", "previous hit", "The place before."),
+        Key("output.copy", "y", "copy", "copy", "Copy the selected text, or what is in view.", True),
+        Key("output.back", "escape", "back", "back", "Back to the run.", True),
+    ),
+    "list": (
+        Key("list.up", "up,k", "move(-1)", "up", "Up and down."),
+        Key("list.down", "down,j", "move(1)", "down"),
+        Key("list.page-up", "pageup,ctrl+b", "page(-1)", "page up", "A page up or down."),
+        Key("list.page-down", "pagedown,ctrl+f", "page(1)", "page down"),
+        Key("list.first", "home,g", "first", "first", "First and last row."),
+        Key("list.last", "end,G", "last", "last"),
+        Key("list.choose", "enter", "choose", "open", "Open: details, a group, or a step's output."),
+    ),
+    "log": (
+        Key("log.up", "up,k", "scroll_up", "up", "Scroll; the pane stops following."),
+        Key("log.down", "down,j", "scroll_down", "down"),
+        Key("log.left", "left,h", "scroll_sideways(-8)", "left", "Scroll sideways; long lines stay whole."),
+        Key("log.right", "right,l", "scroll_sideways(8)", "right"),
+        Key("log.page-up", "pageup,ctrl+b", "page_up", "page up"),
+        Key("log.page-down", "pagedown,ctrl+f", "page_down", "page down"),
+        Key("log.home", "home,g", "scroll_home", "top", "To the first line."),
+        Key("log.end", "end,G", "resume", "end", "To the last line, and follow it again."),
+    ),
+    "confirm": (
+        Key("confirm.yes", "y", "answer(True)", "yes", "Do it."),
+        Key("confirm.no", "n,escape", "answer(False)", "no", "Do not."),
+    ),
+    "close": (Key("close.close", "escape,q,question_mark,enter", "close", "close", "Close.", True),),
+}
+
+
+def bindings(scope: str) -> list[BindingType]:
+    """Return Textual's bindings for one scope; every one has an id."""
+    found: list[BindingType] = []
+    for key in SCOPES[scope]:
+        for position, name in enumerate(key.keys.split(",")):
+            found.append(
+                Binding(
+                    name,
+                    key.action,
+                    key.label,
+                    show=key.footer and position == 0,
+                    priority=key.priority,
+                    id=key.id if position == 0 else f"{key.id}.{position + 1}",
+                    tooltip=key.help,
+                )
+            )
+    return found
+
+
+_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "escape": "esc",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+}
+
+
+def shown(keys: str) -> str:
+    """Return keys as people read them: ``↑ k``, ``^x``."""
+    return " ".join(_NAMES.get(k, k.replace("ctrl+", "^")) for k in keys.split(","))
