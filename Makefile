@@ -1,0 +1,45 @@
+# Two commands: `make run` opens the workbench, `make test` checks everything.
+# Variables: ARGS are handed to vmbench (make run ARGS="run tag:http"), TESTS to pytest.
+
+SHELL := /bin/sh
+BIN := .venv/bin
+ARGS ?=
+TESTS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test setup lint format bench screenshots lock
+
+help: ## Show what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup ## Open the workbench; without a terminal, run the bundled registry
+	@$(BIN)/vmbench $(ARGS)
+
+setup: environment ## Install what is missing, make .venv, build the tiny guest
+	@$(BIN)/vmbench image build tiny --if-missing
+
+.PHONY: environment
+environment:
+	@tools/setup.sh
+
+test: lint ## Check everything: format, lint, types, imports, tests
+	@$(BIN)/pytest $(TESTS)
+
+lint: environment ## Check format, lint, types and import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: environment ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: setup ## Measure: ratios to a floor taken in the same run
+	@for bench in tests/bench/bench_*.py; do $(BIN)/python "$$bench" || exit 1; done
+
+screenshots: environment ## Make screenshots/*.svg from the real app
+	@$(BIN)/python -m app.tui.screenshots
+
+lock: ## Write requirements.lock anew (needs uv)
+	@tools/lock.sh
