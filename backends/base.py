@@ -57,6 +57,10 @@ class WrongState(BackendError):
     """The machine is in a state in which this cannot be done."""
 
 
+class UnknownImage(BackendError):
+    """No image recipe has this name."""
+
+
 class UnknownMachine(BackendError):
     """No machine has this id, or more than one bears this prefix."""
 
@@ -124,6 +128,11 @@ class Machine(Protocol):
 
     @property
     def state(self) -> MachineState: ...
+
+    @property
+    def ssh_command(self) -> str:
+        """The plain ``ssh`` command that walks in; empty while the machine does not run."""
+        ...
 
     async def start(self, *, on_phase: PhaseSink | None = None) -> None:
         """Boot and wait until the guest takes commands.

@@ -1,0 +1,86 @@
+"""The control channel: a shell that the guest serves on a virtio-serial port.
+
+It tells when the guest is ready, and rescues where SSH cannot help. It merges standard output and
+standard error, and serves one command at a time; users' commands go over SSH.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from pathlib import Path
+
+from backends.base import BackendError, MachineTimeout
+from backends.qemu import sockets
+
+SOCKET = "control.sock"
+PORT_NAME = "vmbench.shell"
+READY = b"VMBENCH READY\n"
+
+
+class ControlChannel:
+    """The host's end of the channel.
+
+    Args:
+        reader: From the guest.
+        writer: To the guest.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._turn = asyncio.Lock()
+        self._numbers = itertools.count(1)
+
+    @classmethod
+    async def open(cls, folder: Path) -> ControlChannel:
+        """Connect to the channel of the machine in ``folder``.
+
+        Raises:
+            OSError: the guest's process does not listen.
+        """
+        connected = await sockets.connect(folder, SOCKET)
+        reader, writer = await asyncio.open_unix_connection(sock=connected, limit=1 << 22)
+        return cls(reader, writer)
+
+    async def ready(self) -> None:
+        """Wait until the guest says that it takes commands; the caller sets the deadline.
+
+        Raises:
+            BackendError: the guest's process closed the channel.
+        """
+        async with self._turn:
+            try:
+                await self._reader.readuntil(READY)
+            except asyncio.IncompleteReadError as error:
+                raise BackendError("the guest's process closed the control channel") from error
+
+    async def run(self, command: str, *, timeout: float = 5.0) -> tuple[int, bytes]:
+        """Run a short command and return its exit code and merged output.
+
+        Raises:
+            MachineTimeout: no answer came in time.
+            BackendError: the guest's process closed the channel.
+        """
+        async with self._turn:
+            token = f"VMBENCH-{next(self._numbers)}-END"
+            self._writer.write(f"( {command}\n) 2>&1 </dev/null; echo {token} $?\n".encode())
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._writer.drain()
+                    output = await self._reader.readuntil(token.encode() + b" ")
+                    code = await self._reader.readuntil(b"\n")
+            except TimeoutError as error:
+                raise MachineTimeout(
+                    f"the control channel gave no answer to {command!r} within {timeout:g}s"
+                ) from error
+            except (asyncio.IncompleteReadError, ConnectionError) as error:
+                raise BackendError("the guest's process closed the control channel") from error
+            return int(code), output[: -len(token) - 1]
+
+    async def close(self) -> None:
+        """Hang up."""
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()

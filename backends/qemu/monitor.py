@@ -1,0 +1,65 @@
+"""QEMU's monitor: short QMP conversations with a machine's process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from qemu.qmp import QMPClient, QMPError
+
+from backends.base import BackendError, MachineTimeout
+from backends.qemu import sockets
+
+SOCKET = "qmp.sock"
+logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
+
+
+@asynccontextmanager
+async def monitor(folder: Path, *, timeout: float = 20.0) -> AsyncIterator[QMPClient]:
+    """Talk to the monitor of the machine in ``folder``, for at most ``timeout`` seconds.
+
+    Raises:
+        MachineTimeout: the time is up.
+        BackendError: nobody answers, or QEMU refuses a command.
+    """
+    client = QMPClient(folder.name)
+    try:
+        async with asyncio.timeout(timeout):
+            await client.connect(await sockets.connect(folder, SOCKET))
+            try:
+                yield client
+            finally:
+                await client.disconnect()
+    except TimeoutError as error:
+        raise MachineTimeout(f"QEMU's monitor gave no answer within {timeout:g}s") from error
+    except (QMPError, OSError) as error:
+        raise BackendError(f"QEMU's monitor: {error}") from error
+
+
+async def forwarded_port(folder: Path, guest_port: int = 22) -> int:
+    """Return the host port that leads to ``guest_port``, as the kernel chose it.
+
+    Raises:
+        BackendError: nothing is forwarded there.
+    """
+    async with monitor(folder) as client:
+        answer = await client.execute("human-monitor-command", {"command-line": "info usernet"})
+    return parse_usernet(str(answer), guest_port)
+
+
+def parse_usernet(text: str, guest_port: int) -> int:
+    """Find the forwarded port in the answer to ``info usernet``.
+
+    Raises:
+        BackendError: it is not there.
+    """
+    # Protocol[State] FD SourceAddress Port DestAddress Port RecvQ SendQ
+    for line in text.splitlines():
+        found = re.match(r"\s*TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", line)
+        if found and int(found[2]) == guest_port:
+            return int(found[1])
+    raise BackendError(f"QEMU forwards no port to the guest's port {guest_port}")
