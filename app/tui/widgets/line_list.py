@@ -239,7 +239,7 @@ class LineList(ScrollView, can_focus=True):
         if self._count:
             self.post_message(self.Chosen(self, self.cursor))
 
-    def _on_click(self, event: events.Click) -> None:
+    async def _on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
         if offset is None:
             return

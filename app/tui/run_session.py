@@ -1,0 +1,97 @@
+"""A run as the workbench follows it: its events reduced to a state, and one wake-up for many of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from app.engine.api import LastResult, RunHandle
+from app.tui.estimate import Estimate, remaining
+from app.engine.events import Outcome
+from app.engine.state import RunState, TestState
+
+SLICE = 200
+"""Events taken in before keys get their turn again."""
+
+
+class RunSession:
+    """A run that was started, and what is known of it.
+
+    Args:
+        handle: The run.
+        before: Last results by test name, from before the run.
+        clock: Returns monotonic seconds.
+    """
+
+    def __init__(
+        self, handle: RunHandle, before: Mapping[str, LastResult], clock: Callable[[], float]
+    ) -> None:
+        self.handle = handle
+        self.before = before
+        self.state = RunState()
+        self.cancelling: set[str] = set()
+        """Tests somebody asked to cancel."""
+        self.cancelling_all = False
+        self._clock = clock
+        self._offset: float | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether the run is not over."""
+        return self.state.finished is None
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder: event log and artifacts."""
+        return self.handle.folder
+
+    def now(self) -> float:
+        """Return monotonic seconds since the run began, by this host's clock."""
+        if self._offset is None or not self.active:
+            return self.state.mono
+        return max(self.state.mono, self._clock() - self._offset)
+
+    def elapsed(self) -> float:
+        """Return how long the run has taken so far, or took in all."""
+        return self.state.finished.duration if self.state.finished else self.now()
+
+    def estimate(self) -> Estimate | None:
+        """Return how long the run still takes, where that can be told."""
+        return remaining(self.state, self.before, self.now())
+
+    def failed(self) -> list[TestState]:
+        """Return the tests that ended in a failure or an error, in plan order."""
+        bad = (Outcome.FAILED, Outcome.ERROR)
+        return [t for t in self.state.tests.values() if t.outcome in bad]
+
+    async def follow(self, changed: Callable[[], None]) -> None:
+        """Take in the run's events until it ends; call ``changed`` after each."""
+        taken = 0
+        async for stamped in self.handle.follow(self.state.seq):
+            # The smallest distance is that of the event that came with the least delay.
+            distance = self._clock() - stamped.mono
+            self._offset = distance if self._offset is None else min(self._offset, distance)
+            self.state.apply(stamped)
+            changed()
+            taken += 1
+            if taken % SLICE == 0:
+                await asyncio.sleep(0)
+
+    def cancel(self, test: str | None = None) -> None:
+        """Cancel one test, or the run."""
+        if test is None:
+            self.cancelling_all = True
+        else:
+            self.cancelling.add(test)
+        self.handle.cancel(test)
+
+    def console_of(self, test: TestState) -> Path | None:
+        """Return where the console of a test's machine is logged: live, or among the artifacts."""
+        if not test.console:
+            return None
+        live = Path(test.console)
+        if test.result is not None and test.result.artifacts and not live.exists():
+            saved = self.folder / test.result.artifacts / "console.log"
+            return saved if saved.exists() else live
+        return live

@@ -1,0 +1,166 @@
+"""The list of tests: groups that fold, marks, last results, step kinds and tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from textual.message import Message
+
+from app.engine.state import TestState
+from app.tui import signs
+from app.tui.signs import Sign
+from app.tui.test_rows import PROBLEMS, GroupRow, ProblemRow, TestRow, TestRows
+from app.tui.widgets.line_list import Cell, LineList, Row, fit
+from registry.model import Test
+
+
+class TestList(LineList):
+    """Shows ``TestRows``.
+
+    Args:
+        rows: What to list.
+        running: Returns the tests of the run that goes on, by name.
+    """
+
+    __test__ = False  # keeps pytest from collecting it
+
+    class MarksChanged(Message):
+        """A test or a group was marked, or lost its mark."""
+
+    class Folded(Message):
+        """A group was folded or opened."""
+
+    def __init__(
+        self, rows: TestRows, running: Callable[[], Mapping[str, TestState]], *, id: str | None = None
+    ) -> None:
+        super().__init__(id=id)
+        self.rows = rows
+        self._running = running
+
+    @property
+    def current(self) -> GroupRow | TestRow | ProblemRow | None:
+        """The row under the cursor."""
+        return self.rows.rows[self.cursor] if self.cursor < len(self.rows.rows) else None
+
+    @property
+    def current_test(self) -> Test | None:
+        """The test under the cursor."""
+        row = self.current
+        return row.test if isinstance(row, TestRow) else None
+
+    def rebuilt(self, *, keep: Test | None = None) -> None:
+        """Take over rows that were made again; stay on the test ``keep`` if it is still listed."""
+        index = self.rows.index_of(keep.name) if keep else None
+        self.set_count(len(self.rows.rows))
+        if index is not None:
+            self.cursor = index
+        self.show_cursor()
+        if self.count:
+            self.post_message(self.Moved(self, self.cursor))
+
+    # marking and folding
+
+    def toggle_mark(self) -> None:
+        """Mark what is under the cursor and go on to the next row."""
+        row = self.current
+        if isinstance(row, TestRow):
+            self.rows.toggle([row.test])
+        elif isinstance(row, GroupRow):
+            self.rows.toggle(row.tests)
+        self.refresh()
+        self.post_message(self.MarksChanged())
+        if not isinstance(row, GroupRow):
+            self.cursor += 1
+
+    def toggle_fold(self) -> None:
+        """Fold or open the group under the cursor, or the group of the test there."""
+        row = self.current
+        if isinstance(row, GroupRow):
+            self.rows.fold(row.key)
+            self.set_count(len(self.rows.rows))
+            self.post_message(self.Folded())
+
+    def clicked(self, index: int, x: int) -> bool:
+        """Mark by a click on the marks' column, fold by a click on a group."""
+        row = self.rows.rows[index]
+        if isinstance(row, GroupRow):
+            if 2 <= x < 4 and row.tests:
+                self.rows.toggle(row.tests)
+                self.refresh()
+                self.post_message(self.MarksChanged())
+            else:
+                self.toggle_fold()
+            return True
+        if isinstance(row, TestRow) and x < 4:
+            self.rows.toggle([row.test])
+            self.refresh_row(index)
+            self.post_message(self.MarksChanged())
+            return True
+        return False
+
+    # drawing
+
+    def draw_row(self, index: int, width: int) -> Row:
+        """Return the cells of a row."""
+        row = self.rows.rows[index]
+        if isinstance(row, GroupRow):
+            return self._group(row, width)
+        if isinstance(row, TestRow):
+            return self._test(row.test, width)
+        return self._problem(row, width)
+
+    def _group(self, row: GroupRow, width: int) -> Row:
+        folded = row.key in self.rows.folded and not (self.rows.filter and row.key != PROBLEMS)
+        arrow = signs.FOLDED if folded else signs.OPEN
+        if row.key == PROBLEMS:
+            yield Cell(f"{arrow} ", "warn")
+            yield Cell(f"{signs.BROKEN.glyph} cannot run", "warn", bold=True)
+            yield Cell(f"  {signs.counted(len(row.problems), 'error')}", "dim")
+            return
+        marked = sum(test.name in self.rows.marked for test in row.tests)
+        yield Cell(f"{arrow} ", "dim")
+        if marked:
+            yield Cell(f"{signs.MARKED} " if marked == len(row.tests) else "◐ ", "accent")
+        yield Cell(row.key, "head")
+        yield Cell(f"  {signs.counted(len(row.tests), 'test')}", "dim")
+        counts = self.rows.counts(row.tests)
+        for outcome, sign in signs.OUTCOMES.items():
+            if counts[outcome]:
+                yield Cell(f"  {sign.glyph} {counts[outcome]}", sign.tone)
+
+    def _test(self, test: Test, width: int) -> Row:
+        marked = test.name in self.rows.marked
+        sign, seconds = self.sign_of(test)
+        yield Cell("  ")
+        yield Cell(f"{signs.MARKED if marked else signs.UNMARKED} ", "accent" if marked else "dim")
+        yield Cell(f"{sign.glyph} ", sign.tone)
+        rest = width - 6
+        took = 7
+        kinds_width = min(30, rest // 3) if rest >= 60 else rest // 4
+        tags_width = max(0, min(26, rest // 5)) if rest >= 66 else 0
+        name_width = rest - took - 2 - kinds_width - (tags_width + 1 if tags_width else 0)
+        yield Cell(fit(test.name, name_width), bold=marked)
+        yield Cell(f"{seconds:>{took}}  ", "dim")
+        yield Cell(fit(signs.step_kinds(step.action for step in test.steps), kinds_width), "dim")
+        if tags_width:
+            yield Cell(" " + fit(" ".join(f"#{tag}" for tag in test.tags), tags_width), "accent")
+
+    def sign_of(self, test: Test) -> tuple[Sign, str]:
+        """Return a test's sign and time: of the run that goes on, else of the last one."""
+        if not self.rows.can_run(test):
+            return signs.BROKEN, "broken"
+        live = self._running().get(test.name)
+        if live is not None and live.result is None:
+            sign = signs.of_test(live)
+            return sign, sign.word[:7]
+        last = self.rows.results.get(test.name)
+        if last is None:
+            return signs.NEVER_RAN, ""
+        return signs.OUTCOMES[last.outcome], signs.duration(last.duration)
+
+    def _problem(self, row: ProblemRow, width: int) -> Row:
+        problem = row.problem
+        where = problem.test or f"{problem.file.parent.name}/{problem.file.name}"
+        yield Cell(f"    {signs.BROKEN.glyph} ", "warn")
+        yield Cell(f"{where}  ", "plain")
+        yield Cell(problem.message, "dim")
