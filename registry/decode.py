@@ -210,7 +210,8 @@ class Table:
         if value is None:
             return None
         if not isinstance(value, dict):
-            self.wrong(name, "a table", f"write it as [{self.at(name)}]")
+            plural = f", or did you mean [[{self.at(name)}s]]?" if isinstance(value, list) else ""
+            self.wrong(name, "a table", f"write it as [{self.at(name)}]{plural}")
             return None
         return Table(value, self.at(name), self.problems)
 

@@ -84,37 +84,33 @@ def decode_tests(data: Mapping[str, object], origin: Origin, problems: Problems)
     """Return the tests of a file that can run; the others are among the problems."""
     file = Table(data, "", problems)
     file.check_keys(_FILE_KEYS)
-    meta = file.table("test") or Table({}, "test", problems)
-    meta.check_keys(_META_KEYS)
-    entries, steps = file.tables("tests"), file.tables("steps")
+    entries = file.tables("tests")
+    before = problems.errors
+    steps = file.tables("steps")
+    steps_broken = problems.errors > before
     if not entries and not steps:
+        file.table("test")
         if problems.errors == 0:
             problems.warning("", "no tests in this file", "add [[tests]] or [[steps]], or delete the file")
         return Decoded()
-    if not steps:
-        for name in _STEPS_ONLY:
-            if name in meta.data:
-                remedy = f"move it into the [[tests]] entry it is meant for; {meta.at(name)} is for [[steps]]"
-                problems.warning(meta.at(name), "has no effect here", remedy)
-    decoder = _FileDecoder(origin, problems, file, meta, bool(steps))
+    decoder = _FileDecoder(origin, problems, file, bool(steps))
     found = [decoder.listed(entry, len(entries)) for entry in entries]
-    if steps:
-        found.append(decoder.top_level(steps))
+    if steps and (test := decoder.top_level(steps)) and not steps_broken:
+        found.append(test)
     return Decoded(tuple([test for test in found if test is not None]), frozenset(decoder.by_run))
 
 
 class _FileDecoder:
     """What the tests of one file share."""
 
-    def __init__(
-        self, origin: Origin, problems: Problems, file: Table, meta: Table, has_top_level: bool
-    ) -> None:
+    def __init__(self, origin: Origin, problems: Problems, file: Table, has_top_level: bool) -> None:
         self.origin = origin
         self.problems = problems
-        self.meta = meta
         self.has_top_level = has_top_level
         self.by_run: list[str] = []
         before = problems.errors
+        self.meta = meta = file.table("test") or Table({}, "test", problems)
+        self._check_meta()
         self.machine = _machine(_DEFAULT_MACHINE, meta, file.table("machine"))
         self.browser = meta.flag("browser")
         self.sudo = meta.flag("requires_sudo")
@@ -125,6 +121,14 @@ class _FileDecoder:
         self.setup = self._setup(file.table("setup"))
         self.broken = problems.errors > before
         """Whether what all tests of the file share is wrong, so that none of them can run."""
+
+    def _check_meta(self) -> None:
+        self.meta.check_keys(_META_KEYS)
+        for name in _STEPS_ONLY:
+            if name in self.meta.data and not self.has_top_level:
+                where = self.meta.at(name)
+                remedy = f"move it into the [[tests]] entry it is meant for; {where} is for [[steps]]"
+                self.problems.warning(where, "has no effect here", remedy)
 
     def _setup(self, setup: Table | None) -> tuple[Step, ...]:
         services: tuple[str, ...] = (self.origin.service,) if self.origin.service else ()
@@ -236,7 +240,7 @@ class _FileDecoder:
 
 def _steps(tables: list[Table], owner: Table, name: str) -> tuple[Step, ...]:
     """Decode steps in order; the ones that are wrong are reported and left out."""
-    if not tables and isinstance(owner.data.get(name), list):
+    if owner.data.get(name) == []:
         owner.error(name, "the test has no steps", "add a step, or remove the test")
     return tuple([step for table in tables if (step := decode_step(table)) is not None])
 
