@@ -6,7 +6,6 @@ default. A value that makes no sense is explained as a ``Problem`` and the next 
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import tomllib
@@ -14,9 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from registry.decode import shown, suggest
+from registry.location import CONFIG
 from registry.model import Keep, Problem, Severity
+from registry.units import parse_size
 
-FILE_NAME = "vmbench.toml"
 ACCELERATORS = ("auto", "tcg", "kvm", "hvf")
 THEMES = ("vmbench-dark", "vmbench-light")
 
@@ -31,8 +32,8 @@ class RunSettings:
     """Overrides every test's own keep policy."""
     retry_errors: int = 0
     """How often a test that ended in ``error`` is tried again."""
-    backend: str = "microvm"
-    """Backend of tests that name none."""
+    backend: str | None = None
+    """Backend of tests that name none; ``None`` for the first that works on this host."""
     accel: str = "auto"
     """Accelerator of QEMU machines."""
     reserve: int | None = None
@@ -48,10 +49,11 @@ class UiSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Every setting with its value, and what was wrong on the way to it."""
+    """Every setting with its value, and what was wrong on the way to it.
 
-    registry: str | None = None
-    """Registry named by flag or environment; a project's file is read by registry discovery itself."""
+    Which registry holds is no part of it: ``registry.location`` decides that.
+    """
+
     run: RunSettings = RunSettings()
     ui: UiSettings = UiSettings()
     problems: tuple[Problem, ...] = ()
@@ -83,9 +85,8 @@ def _text(value: object) -> str:
 def _choice(*choices: str) -> Callable[[object], str]:
     def parse(value: object) -> str:
         if value not in choices:
-            guess = difflib.get_close_matches(str(value), choices, 1)
-            hint = f' (did you mean "{guess[0]}"?)' if guess else ""
-            raise Unfit("one of " + ", ".join(f'"{c}"' for c in choices) + hint)
+            listed = ", ".join(f'"{c}"' for c in choices)
+            raise Unfit(f"one of {listed}" if len(choices) > 1 else listed)
         return str(value)
 
     return parse
@@ -131,21 +132,18 @@ def _keep(value: object) -> Keep:
 
 def _memory(value: object) -> int:
     number = _integer(value)
-    if number is not None and number >= 0:
-        return number
-    match = (
-        re.fullmatch(r"\s*(\d{1,9})\s*([KMGT])i?B?\s*", value, re.IGNORECASE)
-        if isinstance(value, str)
-        else None
-    )
-    if match is None:
-        raise Unfit('a number of MiB or a text such as "512M" or "2G"')
-    kib = int(match[1]) * {"K": 1, "M": 1024, "G": 1024**2, "T": 1024**3}[match[2].upper()]
-    return -(-kib // 1024)
+    if number == 0:
+        return 0
+    try:
+        return parse_size(value if number is None else number)
+    except ValueError:
+        raise Unfit('a number of MiB or a text such as "512M" or "2G"') from None
 
+
+REGISTRY_ENV = "VMBENCH_REGISTRY"
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("registry", "VMBENCH_REGISTRY", _text, "folder of the registry", project_only=True),
+    Setting("registry", REGISTRY_ENV, _text, "folder of the registry", project_only=True),
     Setting("run.parallel", "VMBENCH_PARALLEL", parse_parallel, 'machines at once, or "auto"'),
     Setting("run.keep", "VMBENCH_KEEP", _keep, "when a machine is left after its test"),
     Setting("run.retry_errors", "VMBENCH_RETRY_ERRORS", _count(0), "retries after an error of the host"),
@@ -154,15 +152,6 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("run.reserve", "VMBENCH_RESERVE", _memory, "memory that stays free for the host"),
     Setting("ui.theme", "VMBENCH_THEME", _choice(*THEMES), "theme of the workbench"),
 )
-
-
-def find_project_file(start: Path) -> Path | None:
-    """Return the ``vmbench.toml`` nearest to ``start``, in it or in a folder above it."""
-    for folder in (start, *start.parents):
-        file = folder / FILE_NAME
-        if file.is_file():
-            return file
-    return None
 
 
 def load_settings(
@@ -208,9 +197,7 @@ def load_settings(
 def _build(values: Mapping[str, object], sources: dict[str, str], problems: Sequence[Problem]) -> Settings:
     run = {k.removeprefix("run."): v for k, v in values.items() if k.startswith("run.")}
     ui = {k.removeprefix("ui."): v for k, v in values.items() if k.startswith("ui.")}
-    registry = values.get("registry")
     return Settings(
-        registry=registry if isinstance(registry, str) else None,
         run=RunSettings(**run),  # type: ignore[arg-type]  # each parser returns its field's type
         ui=UiSettings(**ui),  # type: ignore[arg-type]
         problems=tuple(problems),
@@ -257,12 +244,12 @@ def _take_file(
                     file,
                     key,
                     "belongs to a project, not to a user",
-                    f"set it in the project's {FILE_NAME}, or give {setting.env}",
+                    f"set it in the project's {CONFIG}, or give {setting.env}",
                     line=lines.find(key),
                 )
             )
         elif setting.project_only:
-            # Registry discovery reads it, relative to the file; here it is only checked.
+            # Finding the registry reads it, relative to the file; here it is only checked.
             _parse(setting, raw, file, lines, problems)
         else:
             parsed = _parse(setting, raw, file, lines, problems)
@@ -280,7 +267,7 @@ def _parse(setting: Setting, raw: object, file: Path, lines: _KeyLines, problems
     except Unfit as unfit:
         problems.append(
             _problem(
-                file, setting.key, f"{raw!r} does not fit", f"give {unfit}", line=lines.find(setting.key)
+                file, setting.key, f"{shown(raw)} does not fit", f"give {unfit}", line=lines.find(setting.key)
             )
         )
         return _NOTHING
@@ -299,12 +286,10 @@ def _flat(table: Mapping[str, object], prefix: str = "") -> list[tuple[str, obje
 
 
 def _unknown(file: Path, key: str, lines: _KeyLines) -> Problem:
-    known = [s.key for s in SETTINGS]
-    section, _, name = key.rpartition(".")
-    guess = difflib.get_close_matches(key, known, 1, 0.6)
-    if not guess:  # a right name in a wrong section is likelier than any near spelling
-        guess = [k for k in known if k.rpartition(".")[2] == (name or section)]
-    remedy = f'did you mean "{guess[0]}"?' if guess else "remove it; docs/settings.md lists every setting"
+    # A right name in a wrong section is likelier than any near spelling.
+    same = [s.key for s in SETTINGS if s.key.rpartition(".")[2] == key.rpartition(".")[2]]
+    otherwise = "remove it; docs/settings.md lists every setting"
+    remedy = f'did you mean "{same[0]}"?' if same else suggest(key, [s.key for s in SETTINGS], otherwise)
     return _problem(file, key, "is no setting", remedy, line=lines.find(key), severity=Severity.WARNING)
 
 

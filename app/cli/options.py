@@ -1,0 +1,54 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+
+from app.settings import Unfit, parse_parallel
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def where(command: F) -> F:
+    """Add ``--registry`` and ``--project``."""
+    project = click.option("--project", metavar="DIR", help="Folder with one test.toml.")
+    registry = click.option("--registry", metavar="DIR", help="Registry folder; otherwise searched for.")
+    return registry(project(command))
+
+
+class FilterCommand(click.Command):
+    """A command whose arguments are filters, so that ``-slow`` excludes and is no bundle of options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Move excluding filters behind ``--``, where they are taken as they are."""
+        own = {name for param in self.get_params(ctx) for name in param.opts}
+        end = args.index("--") if "--" in args else len(args)
+        head, rest = args[:end], args[end + 1 :]
+        excluding = [a for a in head if a.startswith("-") and not a.startswith("--") and a not in own]
+        kept = [a for a in head if a not in excluding]
+        return super().parse_args(ctx, [*kept, "--", *excluding, *rest])
+
+
+json_output = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+
+
+class Parallel(click.ParamType[int | str]):
+    """``auto`` or a whole number from 1 up."""
+
+    name = "N|auto"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Return the number, or ``auto``."""
+        try:
+            return parse_parallel(value) or "auto"
+        except Unfit as unfit:
+            self.fail(f"{value!r}: give {unfit}", param, ctx)
+
+
+def on_terminal() -> bool:
+    """Whether a person sits at both ends."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,0 +1,136 @@
+"""``vmbench run``: tests in throwaway machines, without the workbench."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli import options
+from app.cli.errors import warn
+from app.engine.api import RunOptions
+from app.settings import ACCELERATORS
+from registry.model import Keep
+
+if TYPE_CHECKING:
+    from app.cli.faces import Face
+
+EPILOG = """\b
+A filter is a part of a test's name, tag:NAME, group:NAME, or any of them after - to exclude. All of
+them must hold.
+
+\b
+Examples:
+  vmbench run
+  vmbench run tag:http --parallel 4
+  vmbench run web -slow --keep on-failure
+  vmbench run --json --retry-errors 1 > events.jsonl
+  vmbench run --shuffle --fail-fast
+
+\b
+Exit codes: 0 all passed, 1 failures or errors, 2 usage, 3 this host is not able,
+130 interrupted (every machine is removed first).
+"""
+
+
+@click.command("run", cls=options.FilterCommand, epilog=EPILOG)
+@click.argument("filters", nargs=-1, metavar="[FILTER]...", type=click.UNPROCESSED)
+@click.option("--parallel", type=options.Parallel(), help="Machines at once, at most.")
+@click.option("--keep", type=click.Choice([k.value for k in Keep]), help="When to leave a test's machine.")
+@click.option(
+    "--retry-errors", type=click.IntRange(0, 100), metavar="N", help="Retries after errors of the host."
+)
+@click.option("--backend", metavar="NAME", help="Run every test on this backend.")
+@click.option("--accel", type=click.Choice(ACCELERATORS), help="How QEMU runs guests.")
+@click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failure.")
+@click.option(
+    "--shuffle",
+    type=int,
+    is_flag=False,
+    flag_value=-1,
+    metavar="[SEED]",
+    help="In a random order; prints its seed.",
+)
+@options.json_output
+@options.where
+def command(
+    filters: tuple[str, ...],
+    parallel: int | str | None,
+    keep: str | None,
+    retry_errors: int | None,
+    backend: str | None,
+    accel: str | None,
+    fail_fast: bool,
+    shuffle: int | None,
+    as_json: bool,
+    registry: str | None,
+    project: str | None,
+) -> int:
+    """Run tests in throwaway machines and print the results."""
+    flags: dict[str, object] = {}
+    if parallel is not None:
+        flags["run.parallel"] = None if parallel == "auto" else parallel
+    if keep is not None:
+        flags["run.keep"] = Keep(keep)
+    if retry_errors is not None:
+        flags["run.retry_errors"] = retry_errors
+    if accel is not None:
+        flags["run.accel"] = accel
+    if shuffle == -1:
+        shuffle = random.SystemRandom().randrange(1_000_000)
+        print(
+            f"shuffled with the seed {shuffle}; --shuffle {shuffle} gives this order again", file=sys.stderr
+        )
+    return run_tests(
+        RunOptions(filters=filters, backend=backend, fail_fast=fail_fast, shuffle=shuffle),
+        flags=flags,
+        as_json=as_json,
+        registry=registry,
+        project=project,
+    )
+
+
+def run_tests(
+    wanted: RunOptions,
+    *,
+    flags: dict[str, object] | None = None,
+    as_json: bool = False,
+    registry: str | None = None,
+    project: str | None = None,
+) -> int:
+    """Run what ``wanted`` selects, with the settings filled in, and return the exit code."""
+    import dataclasses
+
+    from app.cli.headless import run_headless
+    from app.wiring import find_workplace, make_engine, reclaim
+
+    place = find_workplace(registry=registry, project=project, flags=flags)
+    for problem in place.settings.problems:
+        warn(str(problem))
+    for message in reclaim(place.paths):
+        print(message, file=sys.stderr)
+    settings = place.settings.run
+    wanted = dataclasses.replace(
+        wanted, parallel=settings.parallel, keep=settings.keep, retry_errors=settings.retry_errors
+    )
+    found = place.load()
+
+    async def work() -> int:
+        engine = make_engine(place)
+        return await run_headless(engine, found, wanted, _face(as_json))
+
+    return asyncio.run(work())
+
+
+def _face(as_json: bool) -> Face:
+    from app.cli.faces import JsonFace, LineFace, LiveFace
+
+    if as_json:
+        return JsonFace()
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return LiveFace(console) if console.is_terminal and not console.is_dumb_terminal else LineFace(console)

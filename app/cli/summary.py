@@ -1,0 +1,117 @@
+"""How a run ends on the command line: failures in full, one line of counts, where the artifacts are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.cli import text
+from app.engine.events import Outcome, TestFinished
+from app.engine.state import RunState, TestState
+
+OUTPUT_LINES = 40
+CONSOLE_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """How an outcome looks; its colour is never the only difference."""
+
+    mark: str
+    word: str
+    style: str
+
+
+SIGNS = {
+    Outcome.PASSED: Sign("✓", "passed", "green"),
+    Outcome.FAILED: Sign("✗", "failed", "bold red"),
+    Outcome.ERROR: Sign("!", "error", "bold magenta"),
+    Outcome.SKIPPED: Sign("-", "skipped", "yellow"),
+}
+
+Line = tuple[str, str]
+"""A style and the text in it."""
+
+
+def result_line(finished: TestFinished) -> str:
+    """Return the one line that tells how a test ended."""
+    sign = SIGNS[finished.outcome]
+    attempt = f", attempt {finished.attempt}" if finished.attempt > 1 else ""
+    line = f"{sign.mark} {sign.word:<7} {finished.test} ({text.duration(finished.duration)}{attempt})"
+    if finished.outcome is Outcome.PASSED or not finished.message:
+        return line
+    return f"{line}: {text.harmless(finished.message).splitlines()[0]}"
+
+
+def closing(state: RunState) -> Iterator[Line]:
+    """Yield the failures in full, what was skipped and kept, and the summary."""
+    started, finished = state.started, state.finished
+    if started is None:
+        return
+    folder = Path(started.folder)
+    for test in state.tests.values():
+        if test.result is not None and test.outcome in (Outcome.FAILED, Outcome.ERROR):
+            yield from _failure(test, test.result, folder)
+    kept = [t.kept for t in state.tests.values() if t.kept is not None]
+    if kept:
+        yield "", ""
+        yield "bold", "kept machines"
+        for machine in kept:
+            yield "", f"  {machine.machine} ({machine.test}): {machine.command}"
+        yield "dim", "  vmbench ps lists them, vmbench rm removes them"
+    yield "", ""
+    if finished is None:
+        yield "bold red", "the run did not end properly; its events so far are in the artifacts"
+    else:
+        yield _style_of(state), summary_line(state)
+    yield "dim", f"artifacts: {folder}"
+
+
+def summary_line(state: RunState) -> str:
+    """Return the counts of a finished run in one line."""
+    finished = state.finished
+    assert finished is not None
+    counts = {"passed": finished.passed, "failed": finished.failed, "skipped": finished.skipped}
+    parts = [f"{number} {word}" for word, number in counts.items() if number or word == "passed"]
+    if finished.errors:
+        parts.insert(-1 if finished.skipped else len(parts), text.count(finished.errors, "error"))
+    cancelled = "cancelled: " if finished.cancelled else ""
+    return f"{cancelled}{', '.join(parts)} in {text.duration(finished.duration)}"
+
+
+def _style_of(state: RunState) -> str:
+    finished = state.finished
+    assert finished is not None
+    if finished.failed or finished.errors:
+        return "bold red"
+    return "bold yellow" if finished.cancelled else "bold green"
+
+
+def _failure(test: TestState, result: TestFinished, folder: Path) -> Iterator[Line]:
+    sign = SIGNS[result.outcome]
+    yield "", ""
+    yield sign.style, f"━━ {sign.mark} {sign.word}: {test.name} " + "━" * max(3, 60 - len(test.name))
+    if result.step is not None and result.step < len(test.steps):
+        yield from _step(test, result.step)
+    for line in text.harmless(result.message).splitlines():
+        yield "", f"  {line}"
+    console = text.tail(result.console_tail, CONSOLE_LINES)
+    if console:
+        yield "bold", "  console, last lines:"
+        for line in console:
+            yield "dim", f"  │ {line}"
+    if result.artifacts:
+        yield "dim", f"  artifacts: {folder / result.artifacts}"
+
+
+def _step(test: TestState, index: int) -> Iterator[Line]:
+    step = test.steps[index]
+    yield "bold", f"  step {index + 1} of {len(test.steps)}: {step.action} {text.harmless(step.name)}"
+    for line in text.harmless(step.command).splitlines():
+        yield "cyan", f"  $ {line}"
+    output = text.tail("".join(chunk for _, chunk in step.output), OUTPUT_LINES)
+    for line in output:
+        yield "", f"  │ {line}"
+    if step.output_size > sum(len(chunk) for _, chunk in step.output):
+        yield "dim", f"  │ … the rest is in {step.artifact}"

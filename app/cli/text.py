@@ -1,0 +1,58 @@
+"""Words for people: durations, sizes, tables, and output of guests made harmless."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+# CSI, OSC/DCS/APC/PM/SOS strings, and the other two- and three-byte escapes.
+_ESCAPES = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x07|\x1b\\|$)|[ -/]*[0-~])|[\x00-\x08\x0b-\x1f\x7f-\x9f]",
+    re.DOTALL,
+)
+
+
+def harmless(text: str) -> str:
+    """Return ``text`` without escape sequences and control characters other than tab and newline."""
+    return _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def tail(text: str, lines: int) -> list[str]:
+    """Return the last ``lines`` lines of a guest's output, harmless, without blank ones at the end."""
+    found = harmless(text).rstrip().splitlines()
+    if len(found) > lines:
+        return [f"… {len(found) - lines} lines before", *found[-lines:]]
+    return found
+
+
+def duration(seconds: float) -> str:
+    """Return a duration such as ``0.4s``, ``12.3s``, ``2m05s`` or ``1h02m``."""
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+
+
+def size(count: float) -> str:
+    """Return a number of bytes such as ``9.4 MiB``."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def count(number: int, word: str) -> str:
+    """Return ``1 test`` or ``2 tests``."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return aligned columns; the last one is as long as it is."""
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *rows)
+    )

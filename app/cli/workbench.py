@@ -1,0 +1,26 @@
+"""``vmbench`` alone: the workbench on a terminal, a headless run elsewhere."""
+
+from __future__ import annotations
+
+import sys
+
+from app.cli import options
+from app.cli.errors import warn
+from app.engine.api import RunOptions
+
+
+def open_workbench(*, registry: str | None = None, project: str | None = None) -> int:
+    """Open the workbench and return the exit code; without a terminal, run everything headless."""
+    if not options.on_terminal():
+        from app.cli.run import run_tests
+
+        return run_tests(RunOptions(), registry=registry, project=project)
+    from app.tui.app import run_workbench
+    from app.wiring import find_workplace, make_engine, reclaim
+
+    place = find_workplace(registry=registry, project=project)
+    for problem in place.settings.problems:
+        warn(str(problem))
+    for message in reclaim(place.paths):
+        print(message, file=sys.stderr)
+    return run_workbench(make_engine(place), theme=place.settings.ui.theme)

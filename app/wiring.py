@@ -1,0 +1,96 @@
+"""Puts the pieces together: from a working folder, flags and environment to an engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.paths import Paths, user_paths
+from app.settings import REGISTRY_ENV, Settings, load_settings
+from registry.discovery import load_location
+from registry.location import Location, find_registry
+from registry.model import Registry
+
+if TYPE_CHECKING:
+    from backends.base import Backend
+    from backends.images.store import ImageStore
+    from backends.store import MachineStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """Everything a command needs to know about where it was started."""
+
+    paths: Paths
+    settings: Settings
+    location: Location
+
+    def load(self) -> Registry:
+        """Load the registry. Blocking."""
+        return load_location(self.location)
+
+
+def find_workplace(
+    *,
+    registry: str | None = None,
+    project: str | None = None,
+    flags: Mapping[str, object] | None = None,
+    start: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Workplace:
+    """Find the registry and read the settings. Blocking, shortly.
+
+    Args:
+        registry: The registry's folder, as a flag named it.
+        project: A project's folder, as a flag named it.
+        flags: Settings given as flags, by key.
+        start: The working folder.
+        environ: The environment.
+
+    Raises:
+        RegistryError: the registry that was asked for is not there.
+    """
+    env = os.environ if environ is None else environ
+    here = start or Path.cwd()
+    paths = user_paths(env)
+    named = registry or (None if project else env.get(REGISTRY_ENV))
+    location = find_registry(here, Path(named) if named else None, Path(project) if project else None)
+    settings = load_settings(
+        project_file=location.config, user_file=paths.user_settings, environ=env, flags=flags
+    )
+    return Workplace(paths=paths, settings=settings, location=location)
+
+
+def machine_store(paths: Paths) -> MachineStore:
+    """Return the store of this user's machines."""
+    from backends.store import MachineStore
+
+    return MachineStore(paths.machines)
+
+
+def image_store(paths: Paths) -> ImageStore:
+    """Return the store of this user's images."""
+    from backends.images.store import ImageStore
+
+    return ImageStore(paths.images)
+
+
+def backends_for(paths: Paths, accel: str) -> Mapping[str, Backend]:
+    """Return every backend by its name, the ones to prefer first."""
+    from backends.qemu.backend import make_backends
+
+    return make_backends(machine_store(paths), image_store(paths), accel)
+
+
+def default_backend(backends: Mapping[str, Backend]) -> str:
+    """Return the first backend that works on this host, or the first of all where none does."""
+    return next((name for name, b in backends.items() if b.available().ok), next(iter(backends)))
+
+
+def reclaim(paths: Paths) -> list[str]:
+    """Remove machines whose vmbench is gone and nobody kept; return a line for each. Blocking."""
+    store = machine_store(paths)
+    return [*store.take_reports(), *store.reclaim()]
