@@ -202,7 +202,8 @@ class GuestChannel:
             assert task is not None
             tasks.add(task)
             try:
-                await self._carry(reader, writer, host, port)
+                with contextlib.suppress(asyncio.CancelledError):  # asyncio would log it as a fault
+                    await self._carry(reader, writer, host, port)
             finally:
                 tasks.discard(task)
                 writer.close()
@@ -332,9 +333,14 @@ class _Slot:
 
 
 def _wrap(command: str, cwd: str | None, env: Mapping[str, str], pid_file: str) -> str:
-    """Return the script that SSH runs: it notes its session, sets the scene and becomes the command."""
+    """Return the script that SSH runs: a session of its own, noted in ``pid_file``, for the command.
+
+    Its own session, because the server's is shared by all commands of a connection: killing one
+    that timed out must not kill what an earlier one started.
+    """
     lines = [f"[ -d {STATE_FOLDER} ] || mkdir -p {STATE_FOLDER}; echo $$ >{pid_file}"]
     if cwd is not None:
         lines.append(f"cd {shlex.quote(cwd)} || exit 126")
     lines += [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
-    return "\n".join([*lines, command])
+    script = "\n".join([*lines, command])
+    return f"exec setsid sh -c {shlex.quote(script)}"

@@ -152,7 +152,7 @@ class QemuCore:
             accel=accel,
             cpus=request.cpus,
             memory=request.memory,
-            kernel=str(image.kernel),
+            kernel=str(image.kernel.resolve()),
             initrd=INITRD,
             cmdline=image.cmdline,
             tsc_khz=self._tsc_khz,
