@@ -128,6 +128,11 @@ SCOPES: dict[str, tuple[Key, ...]] = {
         Key("confirm.yes", "y", "answer(True)", "yes", "Do it."),
         Key("confirm.no", "n,escape", "answer(False)", "no", "Do not."),
     ),
+    "confirm-buttons": (
+        Key("confirm.left", "left,h", "app.focus_previous", "left"),
+        Key("confirm.right", "right,l", "app.focus_next", "right"),
+    ),
+    "report": (Key("report.copy", "y", "copy", "copy", "Copy the report.", True),),
     "close": (Key("close.close", "escape,q,question_mark,enter", "close", "close", "Close.", True),),
 }
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from app.engine.api import LastResult, RunHandle
-from app.tui.estimate import Estimate, remaining
 from app.engine.events import Outcome
 from app.engine.state import RunState, TestState
+from app.tui.estimate import Estimate, remaining
 
 SLICE = 200
 """Events taken in before keys get their turn again."""

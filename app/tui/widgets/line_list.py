@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -108,6 +109,7 @@ class LineList(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._count = 0
         self._tones: dict[str, Style] = {}
+        self._programmed = False
 
     # what a subclass fills in
 
@@ -155,8 +157,22 @@ class LineList(ScrollView, can_focus=True):
         self.refresh_row(old)
         self.refresh_row(new)
         self.show_cursor()
+        if not self._programmed:
+            self.moved_by_person()
         if self._count:
             self.post_message(self.Moved(self, new))
+
+    @contextmanager
+    def by_program(self) -> Iterator[None]:
+        """Move the cursor inside without that being somebody's wish."""
+        before, self._programmed = self._programmed, True
+        try:
+            yield
+        finally:
+            self._programmed = before
+
+    def moved_by_person(self) -> None:
+        """Learn that somebody moved the cursor."""
 
     def show_cursor(self) -> None:
         """Scroll so that the row under the cursor is in view."""

@@ -35,7 +35,7 @@ class TestList(LineList):
     ) -> None:
         super().__init__(id=id)
         self.rows = rows
-        self._running = running
+        self._live_tests = running
 
     @property
     def current(self) -> GroupRow | TestRow | ProblemRow | None:
@@ -149,7 +149,7 @@ class TestList(LineList):
         """Return a test's sign and time: of the run that goes on, else of the last one."""
         if not self.rows.can_run(test):
             return signs.BROKEN, "broken"
-        live = self._running().get(test.name)
+        live = self._live_tests().get(test.name)
         if live is not None and live.result is None:
             sign = signs.of_test(live)
             return sign, sign.word[:7]

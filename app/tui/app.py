@@ -1,0 +1,314 @@
+"""The workbench: an app over an injected engine. Screens draw, workers ask, handlers own the state."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from app.engine.api import EngineApi, LastResult, RunOptions
+from app.tui import keymap, signs, theme
+from app.tui.clock import Clock
+from app.tui.messages import RegistryFailed, RegistryLoaded, RunBegan, RunEnded, RunRefused, explain
+from app.tui.run_session import RunSession
+from app.tui.screens.dialogs import Closing, Confirm, Help, Report
+from app.tui.screens.output import OutputScreen
+from app.tui.screens.run import RunScreen
+from app.tui.screens.tests import TestsScreen
+from app.tui.test_rows import TestRows
+
+FRAME = 1 / 15
+"""Seconds between two redraws of a run, at least."""
+
+
+class Workbench(App[int]):
+    """The workbench.
+
+    Args:
+        engine: What it reads and commands.
+        theme_name: One of the two themes; ``None`` for the dark one.
+        clock: The time.
+    """
+
+    TITLE = "vmbench"
+    CSS_PATH = "workbench.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("app")
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - typed in App
+
+    def __init__(
+        self, engine: EngineApi, *, theme_name: str | None = None, clock: Clock | None = None
+    ) -> None:
+        super().__init__()
+        self.engine = engine
+        self.clock = clock or Clock()
+        self.rows = TestRows()
+        self.session: RunSession | None = None
+        self.animation_level = "none"
+        self._refresh_due = False
+        self._starting = False
+        self._leaving = False
+        self._reports = 0
+        for known in theme.THEMES:
+            self.register_theme(known)
+        self.theme = theme_name if theme_name in self.available_themes else theme.DARK.name
+
+    def get_default_screen(self) -> Screen[None]:
+        """Begin with the tests."""
+        return TestsScreen(self.rows, self.clock)
+
+    def on_mount(self) -> None:
+        """Read the registry."""
+        self.load_registry()
+
+    @property
+    def tests_screen(self) -> TestsScreen:
+        """The screen at the bottom of the stack."""
+        screen = self.screen_stack[0]
+        assert isinstance(screen, TestsScreen)
+        return screen
+
+    # the registry
+
+    @work(exclusive=True, group="registry", exit_on_error=False)
+    async def load_registry(self) -> None:
+        """Read the registry and the last results, off the loop."""
+        try:
+            registry = await asyncio.to_thread(self.engine.load)
+            results = await asyncio.to_thread(self.engine.last_results)
+        except Exception as error:
+            self.post_message(RegistryFailed(*explain(error)))
+            return
+        self.post_message(RegistryLoaded(registry, results))
+
+    def on_registry_loaded(self, message: RegistryLoaded) -> None:
+        """List what was read."""
+        again = self.rows.registry is not None
+        self.rows.results = message.results
+        self.rows.load(message.registry)
+        self.tests_screen.registry_changed()
+        if again:
+            errors = len(message.registry.errors())
+            told = f"Read {signs.counted(len(message.registry.tests), 'test')}"
+            self.notify(
+                told + (f"; {errors} cannot run." if errors else "."),
+                severity="warning" if errors else "information",
+            )
+
+    def on_registry_failed(self, message: RegistryFailed) -> None:
+        """Say what is wrong; what was listed before stays, if anything was."""
+        if self.rows.registry is None:
+            self.tests_screen.registry_failed(message.message, message.remedy)
+        else:
+            self.notify(
+                f"{message.message}\n{message.remedy}".strip(),
+                title="Not reloaded",
+                severity="error",
+                markup=False,
+            )
+
+    # runs
+
+    def start_run(self, names: tuple[str, ...]) -> None:
+        """Start a run of the tests ``names``, unless one goes on."""
+        if self.rows.registry is None:
+            return
+        if self._starting or (self.session is not None and self.session.active):
+            self.notify("A run is going on. v shows it; C there cancels it.", severity="warning")
+            return
+        self._starting = True
+        self._start(names)
+
+    @work(group="start", exit_on_error=False)
+    async def _start(self, names: tuple[str, ...]) -> None:
+        registry = self.rows.registry
+        assert registry is not None
+        try:
+            handle = await self.engine.start(registry, RunOptions(names=names))
+        except Exception as error:
+            self.post_message(RunRefused(*explain(error)))
+            return
+        finally:
+            self._starting = False
+        self.post_message(RunBegan(RunSession(handle, dict(self.rows.results), self.clock.mono)))
+
+    def on_run_refused(self, message: RunRefused) -> None:
+        """Say why nothing runs."""
+        text = f"{message.message}\n{message.remedy}".strip()
+        self.notify(text, title="Not started", severity="error", timeout=10, markup=False)
+
+    def on_run_began(self, message: RunBegan) -> None:
+        """Follow the run and show it."""
+        self.session = message.session
+        self._follow(message.session)
+        self.view_run()
+
+    @work(group="run", exit_on_error=False)
+    async def _follow(self, session: RunSession) -> None:
+        try:
+            await session.follow(self._run_changed)
+            await session.handle.wait()
+        except Exception as error:
+            self.report(error)
+        self.post_message(RunEnded(session))
+
+    def _run_changed(self) -> None:
+        """Ask for one redraw for all the events of a frame."""
+        if not self._refresh_due:
+            self._refresh_due = True
+            self.set_timer(FRAME, self._refresh_run)
+
+    def _refresh_run(self) -> None:
+        self._refresh_due = False
+        if self._leaving:
+            return
+        session = self.session
+        for screen in self.screen_stack:
+            if isinstance(screen, RunScreen) and screen.session is session:
+                screen.run_changed()
+                break
+        else:
+            self.tests_screen.run_changed()
+
+    def on_run_ended(self, message: RunEnded) -> None:
+        """Tell how it went, and take its results over."""
+        if self._leaving:
+            return
+        session = message.session
+        results = dict(self.rows.results)
+        for test in session.state.tests.values():
+            if test.result is not None:
+                ended = session.state.started_time + (test.ended or 0.0)
+                results[test.name] = LastResult(
+                    outcome=test.result.outcome,
+                    duration=test.result.duration,
+                    time=ended,
+                    run=session.handle.id,
+                )
+        self.rows.results = results
+        self._refresh_run()
+        self.tests_screen.refresh_all()
+        for screen in self.screen_stack:
+            screen.refresh_bindings()
+        finished = session.state.finished
+        if finished is None:
+            self.notify("The run's events ended early.", title="Run", severity="error")
+            return
+        bad = finished.failed + finished.errors
+        counts = [f"{finished.passed} passed"]
+        for number, word in (
+            (finished.failed, "failed"),
+            (finished.errors, "error"),
+            (finished.skipped, "skipped"),
+        ):
+            if number:
+                counts.append(f"{number} {word}")
+        self.notify(
+            f"{', '.join(counts)} in {signs.duration(finished.duration)}.",
+            title="Run cancelled" if finished.cancelled else "Run finished",
+            severity="error" if bad else "warning" if finished.cancelled else "information",
+        )
+
+    def view_run(self) -> None:
+        """Show the run that goes on, or the last one."""
+        session = self.session
+        if session is None:
+            self.notify("Nothing has run yet. r runs a test.")
+            return
+        for screen in list(self.screen_stack):
+            if isinstance(screen, RunScreen):
+                if screen.session is session:
+                    return
+                screen.dismiss()
+        self.push_screen(RunScreen(session), lambda _result: self.tests_screen.refresh_all())
+
+    # everywhere
+
+    def action_help(self) -> None:
+        """Show what the screen is for, and its keys."""
+        screen = self.screen
+        if isinstance(screen, TestsScreen):
+            self.push_screen(Help("Tests", screen.PURPOSE, screen.HELP_SCOPES))
+        elif isinstance(screen, RunScreen):
+            self.push_screen(Help("Run", screen.PURPOSE, screen.HELP_SCOPES))
+        elif isinstance(screen, OutputScreen):
+            self.push_screen(Help("Output", screen.PURPOSE, screen.HELP_SCOPES))
+
+    def action_toggle_theme(self) -> None:
+        """Switch between dark and light."""
+        self.theme = theme.other(self.theme)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer the actions of the screen, then those of the app."""
+        scope = "tests" if isinstance(screen, TestsScreen) else "run" if isinstance(screen, RunScreen) else ""
+        for key in keymap.SCOPES.get(scope, ()):
+            name = key.action.partition("(")[0]
+            if key.help and name != "back" and screen.check_action(name, ()):
+                yield SystemCommand(
+                    f"{key.label.capitalize()} ({keymap.shown(key.keys)})",
+                    key.help,
+                    lambda action=key.action: self.call_later(screen.run_action, action),
+                )
+        yield SystemCommand("Help (?)", "What this screen is for, and its keys", self.action_help)
+        yield SystemCommand("Theme (t)", "Switch between dark and light", self.action_toggle_theme)
+        yield SystemCommand("All themes", "Choose among all themes", self.action_change_theme)
+        yield SystemCommand("Quit (q)", "Leave the workbench", lambda: self.call_later(self.action_quit))
+
+    async def action_quit(self) -> None:
+        """Leave, after a question if a run goes on."""
+        session = self.session
+        if session is None or not session.active:
+            self._leave("Closing …")
+            return
+        if isinstance(self.screen, Confirm | Closing):
+            return
+        state = session.state
+        left = len(state.tests) - state.done
+        machines = signs.counted(len(state.running()), "machine")
+        loss = (
+            f"{signs.counted(left, 'test')} will not finish; {machines} at work and all in them are lost. "
+            "Kept machines stay."
+        )
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._leave(f"Stopping {machines} …")
+
+        question = Confirm("Quit while a run is going on?", loss, yes="Quit", no="Stay")
+        self.push_screen(question, answered)
+
+    @work(group="leave", exit_on_error=False)
+    async def _leave(self, message: str) -> None:
+        if self._leaving:
+            return
+        self._leaving = True
+        self.push_screen(Closing(message))
+        try:
+            await self.engine.close()
+        finally:
+            self.exit(0)
+
+    def report(self, error: BaseException) -> None:
+        """Show an error of the workbench itself without ending it."""
+        self._reports += 1
+        if self._reports > 3 or self._leaving:
+            return
+        text = "".join(traceback.format_exception(error))
+        self.push_screen(Report(text))
+
+
+def run_workbench(engine: EngineApi, *, theme: str | None = None) -> int:
+    """Open the workbench on this terminal and return its exit code when it was left.
+
+    Args:
+        engine: What it reads and commands; closed when the workbench is left.
+        theme: Name of a theme, or ``None`` for the dark one.
+    """
+    workbench = Workbench(engine, theme_name=theme)
+    workbench.run()
+    return workbench.return_code or 0

@@ -1,0 +1,95 @@
+"""The whole output of a step, as its artifact holds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.widgets import Footer, Input, Static
+
+from app.tui import keymap
+from app.tui.widgets.entry import Entry
+from app.tui.widgets.log_view import LogView
+
+
+class OutputScreen(Screen[None]):
+    """Shows a file to read, search and copy from.
+
+    Args:
+        title: What it is the output of.
+        path: The file.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("output")
+    PURPOSE = (
+        "All that a step printed, however much it was. Search with /, select with the mouse, copy with y."
+    )
+    HELP_SCOPES: ClassVar[list[tuple[str, str]]] = [
+        ("Output", "output"),
+        ("Scrolling", "log"),
+        ("Everywhere", "app"),
+    ]
+
+    def __init__(self, title: str, path: Path) -> None:
+        super().__init__()
+        self._title = title
+        self._path = path
+
+    def compose(self) -> ComposeResult:
+        """Make the pane."""
+        yield Static(self._title, id="title", markup=False)
+        yield LogView(empty="This step printed nothing.", id="output")
+        yield Entry("search the output", id="search")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Show the file from its beginning."""
+        self.view.attach(self._path, follow=False)
+        self.view.focus()
+
+    @property
+    def view(self) -> LogView:
+        """The pane."""
+        return self.query_one("#output", LogView)
+
+    @on(LogView.Status)
+    def _status(self, event: LogView.Status) -> None:
+        self.view.border_subtitle = event.text.replace("[", "\\[") if self.view.finder else ""
+
+    def action_search(self) -> None:
+        """Begin to search."""
+        self.add_class("-searching")
+        self.query_one("#search", Entry).focus()
+
+    @on(Input.Changed, "#search")
+    def _search_changed(self, event: Input.Changed) -> None:
+        self.view.search(event.value)
+
+    @on(Input.Submitted, "#search")
+    def _search_done(self, event: Input.Submitted) -> None:
+        self.set_class(bool(event.value), "-searching")
+        self.view.focus()
+
+    def action_hit(self, direction: int) -> None:
+        """Go to another hit."""
+        if not self.view.go_to_hit(direction):
+            self.notify("Nothing found. / searches.")
+
+    def action_copy(self) -> None:
+        """Copy what is selected, or what is in view."""
+        selected = self.get_selected_text()
+        self.app.copy_to_clipboard(selected or self.view.visible_text())
+        self.notify("Copied the selection." if selected else "Copied what is in view.")
+
+    def action_back(self) -> None:
+        """End the search, then go back to the run."""
+        if self.has_class("-searching"):
+            self.remove_class("-searching")
+            self.query_one("#search", Entry).value = ""
+            self.view.focus()
+        else:
+            self.dismiss()

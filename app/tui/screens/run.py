@@ -1,0 +1,294 @@
+"""The run screen: progress, tests, the selected test's steps and its console."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer, Input
+
+from app.engine.events import Phase
+from app.tui import keymap, signs
+from app.tui.run_session import RunSession
+from app.tui.screens.dialogs import Confirm
+from app.tui.screens.output import OutputScreen
+from app.tui.widgets.entry import Entry
+from app.tui.widgets.line_list import LineList
+from app.tui.widgets.log_view import LogView
+from app.tui.widgets.run_header import RunHeader
+from app.tui.widgets.run_list import RunList
+from app.tui.widgets.timeline import Timeline
+
+if TYPE_CHECKING:
+    from app.tui.app import Workbench
+
+TICK = 1.0
+"""Seconds between two looks at the clocks."""
+ZOOMS = {"run-tests": "-zoom-tests", "timeline": "-zoom-timeline", "console": "-zoom-console"}
+
+
+class RunScreen(Screen[None]):
+    """Shows a run, while it goes on and afterwards.
+
+    Args:
+        session: The run.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("run")
+    PURPOSE = (
+        "A run, live: how far it is, what every machine does, and for the selected test its steps with their "
+        "output and its console. Esc goes back to the tests and leaves the run going; v comes back here."
+    )
+    HELP_SCOPES: ClassVar[list[tuple[str, str]]] = [
+        ("Run", "run"),
+        ("Tests and steps", "list"),
+        ("Console", "log"),
+        ("Everywhere", "app"),
+    ]
+
+    def __init__(self, session: RunSession) -> None:
+        super().__init__()
+        self.session = session
+
+    @property
+    def workbench(self) -> Workbench:
+        """The app."""
+        from app.tui.app import Workbench
+
+        assert isinstance(self.app, Workbench)
+        return self.app
+
+    def compose(self) -> ComposeResult:
+        """Make the panes."""
+        yield RunHeader(id="header", markup=False)
+        with Container(id="panes"):
+            yield RunList(id="run-tests")
+            with Container(id="right"):
+                yield Timeline(id="timeline")
+                yield LogView(id="console")
+        yield Entry("search the console", id="search")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Begin in the list of tests."""
+        self.run_list.border_title = "tests"
+        self.run_list.focus()
+        self.run_changed()
+        self.set_interval(TICK, self._tick)
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self.run_changed())
+
+    @property
+    def run_list(self) -> RunList:
+        """The tests of the run."""
+        return self.query_one("#run-tests", RunList)
+
+    @property
+    def timeline(self) -> Timeline:
+        """The steps of the selected test."""
+        return self.query_one("#timeline", Timeline)
+
+    @property
+    def console(self) -> LogView:
+        """The console of the selected test's machine."""
+        return self.query_one("#console", LogView)
+
+    # what the app tells
+
+    def run_changed(self) -> None:
+        """Show where the run is."""
+        if not self.is_mounted:
+            return
+        self.query_one(RunHeader).show(self.session)
+        self.run_list.show(self.session)
+        self._show_test()
+
+    def _tick(self) -> None:
+        if self.session.active and self.app.screen is self:
+            self.query_one(RunHeader).show(self.session)
+            self.run_list.refresh_clocks()
+            self.timeline.refresh_clocks()
+
+    def _show_test(self) -> None:
+        test = self.run_list.current
+        timeline = self.timeline
+        timeline.show(self.session, test)
+        console = self.console
+        if test is None:
+            timeline.border_title, console.border_title = "steps", "console"
+            console.attach(None)
+            return
+        timeline.border_title = f"steps of {test.name}"
+        console.border_title = f"console of {test.machine}" if test.machine else "console"
+        console.say(_console_words(test.phase, test.phase_detail, over=test.result is not None))
+        console.attach(self.session.console_of(test))
+
+    @on(LineList.Moved, "#run-tests")
+    def _moved(self) -> None:
+        self._show_test()
+        self.refresh_bindings()
+
+    @on(LineList.Chosen, "#run-tests")
+    def _chosen_test(self) -> None:
+        self.timeline.focus()
+
+    @on(LineList.Chosen, "#timeline")
+    def _chosen_step(self) -> None:
+        self.timeline.toggle()
+
+    @on(LogView.Status, "#console")
+    def _console_status(self, event: LogView.Status) -> None:
+        self.console.border_subtitle = event.text.replace("[", "\\[")
+
+    # cancelling
+
+    def action_cancel_test(self) -> None:
+        """Cancel the selected test, after a question."""
+        test = self.run_list.current
+        if test is None or test.result is not None or not self.session.active:
+            self.notify("This test is over already.")
+            return
+        name = test.name
+        loss = (
+            f"Its machine {test.machine} and everything in it is lost."
+            if test.machine
+            else "It has no machine yet; it will not start."
+        )
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.session.cancel(name)
+                self.run_changed()
+
+        question = Confirm(f"Cancel {name}?", loss, yes="Cancel the test", no="Let it run")
+        self.app.push_screen(question, answered)
+
+    def action_cancel_run(self) -> None:
+        """Cancel the run, after a question."""
+        if not self.session.active:
+            self.notify("The run is over already.")
+            return
+        state = self.session.state
+        left = len(state.tests) - state.done
+        machines = signs.counted(len(state.running()), "machine")
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.session.cancel()
+                self.run_changed()
+
+        loss = f"{signs.counted(left, 'test')} will not finish; {machines} at work and all in them are lost."
+        self.app.push_screen(
+            Confirm("Cancel the whole run?", loss, yes="Cancel the run", no="Let it run"), answered
+        )
+
+    def action_run_failed(self) -> None:
+        """Run again what failed."""
+        if self.session.active:
+            self.notify("The run is not over yet.")
+            return
+        names = tuple(test.name for test in self.session.failed())
+        if names:
+            self.workbench.start_run(names)
+        else:
+            self.notify("Nothing failed.")
+
+    # reading
+
+    def action_open_output(self) -> None:
+        """Open the whole output of the step under the cursor, or of the one that decided."""
+        test = self.run_list.current
+        if test is None:
+            return
+        index = self.timeline.current_step if self.focused is self.timeline else None
+        if index is None:
+            index = self.timeline.deciding_step()
+        if index is None:
+            self.notify("No step has run yet.")
+            return
+        step = test.steps[index]
+        path = self.session.folder / step.artifact if step.artifact else None
+        if path is None or not path.is_file():
+            self.timeline.open_step(index)
+            self.timeline.focus()
+            return
+        title = f"{test.name} · step {index + 1} {step.action} {step.name}"
+        self.app.push_screen(OutputScreen(title, path))
+
+    def action_follow(self) -> None:
+        """Follow the console's end, or stay."""
+        self.console.following = not self.console.following
+
+    def action_search(self) -> None:
+        """Begin to search the console."""
+        self.add_class("-searching")
+        self.query_one("#search", Entry).focus()
+
+    @on(Input.Changed, "#search")
+    def _search_changed(self, event: Input.Changed) -> None:
+        self.console.search(event.value)
+
+    @on(Input.Submitted, "#search")
+    def _search_done(self, event: Input.Submitted) -> None:
+        self.set_class(bool(event.value), "-searching")
+        self.console.focus()
+
+    def action_hit(self, direction: int) -> None:
+        """Go to another hit."""
+        if not self.console.go_to_hit(direction):
+            self.notify("Nothing found. / searches the console.")
+
+    def action_copy(self) -> None:
+        """Copy what is selected, or what the focused pane shows."""
+        text = self.get_selected_text()
+        what = "the selection"
+        if not text and self.focused is self.timeline and (step := self.timeline.current_step) is not None:
+            text, what = self.timeline.step_text(step), f"the output of step {step + 1}"
+        if not text and self.console.line_count:
+            text, what = self.console.visible_text(), "the console in view"
+        if text:
+            self.app.copy_to_clipboard(text)
+            self.notify(f"Copied {what}.")
+        else:
+            self.notify("There is nothing to copy.")
+
+    def action_zoom(self) -> None:
+        """Give the focused pane the whole screen, and back."""
+        wanted = ZOOMS.get(self.focused.id or "") if isinstance(self.focused, Widget) else None
+        on = wanted is not None and not self.has_class(wanted)
+        self.remove_class(*ZOOMS.values())
+        if on and wanted is not None:
+            self.add_class(wanted)
+
+    def action_back(self) -> None:
+        """End the search, then the zoom, then go back to the tests."""
+        entry = self.query_one("#search", Entry)
+        if self.has_class("-searching"):
+            self.remove_class("-searching")
+            entry.value = ""
+            self.console.search("")
+            self.console.focus()
+        elif any(self.has_class(name) for name in ZOOMS.values()):
+            self.remove_class(*ZOOMS.values())
+        else:
+            self.dismiss()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done now."""
+        if action in ("cancel_test", "cancel_run"):
+            return self.session.active
+        return True
+
+
+def _console_words(phase: Phase | None, detail: str, *, over: bool) -> str:
+    if over:
+        return "This machine printed nothing, or its console is gone with it."
+    if phase is None or phase is Phase.WAITING:
+        return (
+            f"Waiting for room{f': {detail}' if detail else ''}. The console appears when its machine boots."
+        )
+    return f"{signs.PHASES[phase].word}{f': {detail}' if detail else ''} … nothing printed yet."

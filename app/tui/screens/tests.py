@@ -1,0 +1,311 @@
+"""The tests screen: what there is, how it went, and what to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Footer, Input, Static
+
+from app.engine.state import TestState
+from app.tui import keymap, signs
+from app.tui.clock import Clock
+from app.tui.test_rows import GroupRow, TestRow, TestRows
+from app.tui.widgets.details import Details
+from app.tui.widgets.entry import Entry
+from app.tui.widgets.line_list import LineList
+from app.tui.widgets.run_header import StatusStrip
+from app.tui.widgets.test_list import TestList
+
+if TYPE_CHECKING:
+    from app.tui.app import Workbench
+
+
+class TestsScreen(Screen[None]):
+    """Lists the registry's tests.
+
+    Args:
+        rows: What to list.
+        clock: The time.
+    """
+
+    __test__ = False  # keeps pytest from collecting it
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("tests")
+    PURPOSE = (
+        "Everything the registry holds, grouped by service, with how it went the last time. "
+        "Mark tests and run them; each gets a throwaway machine of its own. "
+        "The filter takes parts of names, tag:NAME, group:NAME, and -word to leave something out."
+    )
+    HELP_SCOPES: ClassVar[list[tuple[str, str]]] = [
+        ("Tests", "tests"),
+        ("Moving around", "list"),
+        ("Everywhere", "app"),
+    ]
+
+    def __init__(self, rows: TestRows, clock: Clock) -> None:
+        super().__init__()
+        self.rows = rows
+        self._clock = clock
+        self._failure: tuple[str, str] | None = None
+
+    @property
+    def workbench(self) -> Workbench:
+        """The app."""
+        from app.tui.app import Workbench
+
+        assert isinstance(self.app, Workbench)
+        return self.app
+
+    def compose(self) -> ComposeResult:
+        """Make the panes."""
+        yield Static(id="title", markup=False)
+        yield Entry("filter: words, tag:NAME, -not", id="filter")
+        with Container(id="panes"):
+            yield TestList(self.rows, self._live_tests, id="tests")
+            yield Static(id="empty", markup=False)
+            yield Details(id="details")
+        yield StatusStrip(id="strip", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Begin in the list."""
+        self.query_one("#details", Details).border_title = "details"
+        self.test_list.focus()
+        self.refresh_all()
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self.refresh_all())
+
+    @property
+    def test_list(self) -> TestList:
+        """The list."""
+        return self.query_one("#tests", TestList)
+
+    def _live_tests(self) -> Mapping[str, TestState]:
+        session = self.workbench.session
+        return session.state.tests if session is not None and session.active else {}
+
+    # what the app tells
+
+    def registry_changed(self) -> None:
+        """Show another reading of the registry."""
+        self._failure = None
+        keep = self.test_list.current_test
+        self.test_list.rebuilt(keep=keep)
+        self.refresh_all()
+
+    def registry_failed(self, message: str, remedy: str) -> None:
+        """Say why there is nothing to list."""
+        self._failure = (message, remedy)
+        self.refresh_all()
+
+    def run_changed(self) -> None:
+        """Show where the run is."""
+        self.query_one(StatusStrip).show(self.workbench.session)
+        self.test_list.refresh()
+
+    def refresh_all(self) -> None:
+        """Draw everything again."""
+        self._show_title()
+        self._show_empty()
+        self._show_details()
+        self.run_changed()
+
+    # parts
+
+    def _show_title(self) -> None:
+        rows = self.rows
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append("vmbench", "bold")
+        dim = self.app.theme_variables["vm-dim"]
+        if rows.registry is not None:
+            total = len(rows.registry.tests)
+            shown = len(rows.shown)
+            text.append(
+                f"  {rows.registry.root.name or rows.registry.root}", self.app.theme_variables["primary"]
+            )
+            count = (
+                signs.counted(total, "test")
+                if shown == total
+                else f"{shown} of {signs.counted(total, 'test')}"
+            )
+            text.append(f"  ·  {count}", dim)
+            errors = len(rows.registry.errors())
+            if errors:
+                text.append(
+                    f"  ·  {signs.BROKEN.glyph} {errors} cannot run", self.app.theme_variables["warning"]
+                )
+            if rows.marked:
+                text.append(
+                    f"  ·  {signs.MARKED} {len(rows.marked)} marked", self.app.theme_variables["accent"]
+                )
+        self.query_one("#title", Static).update(text, layout=False)
+
+    def _show_empty(self) -> None:
+        text = self._empty_text()
+        empty = self.query_one("#empty", Static)
+        empty.display = bool(text)
+        self.test_list.display = not text
+        empty.update(text)
+
+    def _empty_text(self) -> str:
+        rows = self.rows
+        if self._failure is not None:
+            message, remedy = self._failure
+            return "\n\n".join(filter(None, ("The registry cannot be read.", message, remedy)))
+        if rows.registry is None:
+            return "Reading the registry …"
+        if rows.rows:
+            return ""
+        if rows.filter:
+            return f"No test matches “{rows.filter}”.\n\nEsc clears the filter."
+        return (
+            f"There is no test in {rows.registry.root} yet.\n\n"
+            "Put one into <service>/test.toml or tests/NAME.toml, for example:\n\n"
+            '    [[tests]]\n    name = "hello"\n    [[tests.steps]]\n    action = "shell"\n'
+            '    name = "says hello"\n    run = "echo hello"\n\n'
+            "Then press L to read the registry again."
+        )
+
+    def _show_details(self) -> None:
+        row = self.test_list.current
+        when = ""
+        if isinstance(row, TestRow) and (last := self.rows.results.get(row.test.name)) is not None:
+            when = self._clock.ago(last.time)
+        self.query_one("#details", Details).show(row, self.rows, when)
+
+    @on(LineList.Moved, "#tests")
+    def _moved(self) -> None:
+        self._show_details()
+
+    @on(LineList.Chosen, "#tests")
+    def _chosen(self) -> None:
+        row = self.test_list.current
+        if isinstance(row, GroupRow):
+            self.test_list.toggle_fold()
+        elif row is not None:
+            self.add_class("-reading")
+            self.query_one("#details", Details).focus()
+
+    @on(TestList.MarksChanged)
+    def _marks_changed(self) -> None:
+        self._show_title()
+        self.refresh_bindings()
+
+    # the filter
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        keep = self.test_list.current_test
+        self.rows.set_filter(event.value)
+        self.set_class(bool(event.value), "-filtered")
+        self.test_list.rebuilt(keep=keep)
+        if self.rows.filter and keep not in self.rows.shown and self.rows.shown:
+            self.test_list.cursor = self.rows.index_of(self.rows.shown[0].name) or 0
+        self._show_title()
+        self._show_empty()
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self) -> None:
+        self.test_list.focus()
+
+    def action_filter(self) -> None:
+        """Begin to filter."""
+        self.add_class("-filtered")
+        self.query_one("#filter", Entry).focus()
+
+    def action_back(self) -> None:
+        """Undo the last narrowing: the zoom, the details, the filter, the marks."""
+        entry = self.query_one("#filter", Entry)
+        if self.has_class("-zoom-details"):
+            self.remove_class("-zoom-details")
+        elif self.has_class("-reading") or self.focused is self.query_one("#details"):
+            self.remove_class("-reading")
+            self.test_list.focus()
+        elif entry.value or self.focused is entry:
+            entry.value = ""
+            self.remove_class("-filtered")
+            self.test_list.focus()
+        else:
+            self.action_unmark()
+
+    # marking and running
+
+    def action_mark(self) -> None:
+        """Mark what is under the cursor."""
+        self.test_list.toggle_mark()
+
+    def action_mark_shown(self) -> None:
+        """Mark everything that is shown."""
+        self.rows.mark_shown()
+        self.test_list.refresh()
+        self._marks_changed()
+
+    def action_unmark(self) -> None:
+        """Take all marks away."""
+        self.rows.marked.clear()
+        self.test_list.refresh()
+        self._marks_changed()
+
+    def action_run(self) -> None:
+        """Run the marked tests, or what is under the cursor."""
+        names: tuple[str, ...]
+        row = self.test_list.current
+        if self.rows.marked:
+            names = self.rows.selection(self.rows.marked)
+        elif isinstance(row, TestRow):
+            names = self.rows.selection([row.test.name])
+        elif isinstance(row, GroupRow):
+            names = self.rows.selection([test.name for test in row.tests])
+        else:
+            names = ()
+        if names:
+            self.workbench.start_run(names)
+        else:
+            self.notify("This cannot run; the details say why.", severity="warning")
+
+    def action_run_shown(self) -> None:
+        """Run everything that is shown."""
+        names = self.rows.selection([test.name for test in self.rows.shown])
+        if names:
+            self.workbench.start_run(names)
+        else:
+            self.notify("No test is shown. Esc clears the filter.", severity="warning")
+
+    def action_run_failed(self) -> None:
+        """Run again what failed the last time."""
+        names = self.rows.failed()
+        if names:
+            self.workbench.start_run(names)
+        else:
+            self.notify("Nothing that is shown failed the last time.")
+
+    def action_fold_all(self, folded: bool) -> None:
+        """Fold or open every group."""
+        keep = self.test_list.current_test
+        self.rows.fold_all(folded)
+        self.test_list.rebuilt(keep=keep)
+
+    def action_reload(self) -> None:
+        """Read the registry again."""
+        self.workbench.load_registry()
+
+    def action_view_run(self) -> None:
+        """Go to the run."""
+        self.workbench.view_run()
+
+    def action_zoom(self) -> None:
+        """Give the details the whole screen, and back."""
+        self.toggle_class("-zoom-details")
+        self.query_one("#details" if self.has_class("-zoom-details") else "#tests").focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done now."""
+        if action == "view_run":
+            return self.workbench.session is not None
+        return True

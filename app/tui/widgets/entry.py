@@ -1,0 +1,23 @@
+"""A one-line input for filters and searches."""
+
+from __future__ import annotations
+
+from textual.widgets import Input
+
+
+class Entry(Input):
+    """An input without a border and with a still cursor."""
+
+    DEFAULT_CSS = """
+    Entry {
+        height: 1;
+        border: none;
+        padding: 0 1;
+        background: $panel;
+        &:focus { border: none; background: $panel; }
+    }
+    """
+
+    def __init__(self, placeholder: str, *, id: str) -> None:
+        super().__init__(placeholder=placeholder, id=id, select_on_focus=False)
+        self.cursor_blink = False
