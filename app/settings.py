@@ -153,6 +153,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ui.theme", "VMBENCH_THEME", _choice(*THEMES), "theme of the workbench"),
 )
 
+SECTIONS = tuple(dict.fromkeys(s.key.partition(".")[0] for s in SETTINGS if "." in s.key))
+
 
 def load_settings(
     *,
@@ -275,10 +277,9 @@ def _parse(setting: Setting, raw: object, file: Path, lines: _KeyLines, problems
 
 def _flat(table: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:
     """Return the leaves of ``table`` with their dotted keys; only known sections are entered."""
-    sections = {s.key.partition(".")[0] for s in SETTINGS if "." in s.key}
     found: list[tuple[str, object]] = []
     for name, value in table.items():
-        if not prefix and name in sections and isinstance(value, dict):
+        if not prefix and name in SECTIONS and isinstance(value, dict):
             found += _flat(value, f"{name}.")
         else:
             found.append((prefix + name, value))
@@ -286,10 +287,14 @@ def _flat(table: Mapping[str, object], prefix: str = "") -> list[tuple[str, obje
 
 
 def _unknown(file: Path, key: str, lines: _KeyLines) -> Problem:
+    if key in SECTIONS:
+        remedy = f"it is a section: write [{key}] and its settings below"
+        return _problem(file, key, "is no setting by itself", remedy, line=lines.find(key))
     # A right name in a wrong section is likelier than any near spelling.
     same = [s.key for s in SETTINGS if s.key.rpartition(".")[2] == key.rpartition(".")[2]]
     otherwise = "remove it; docs/settings.md lists every setting"
-    remedy = f'did you mean "{same[0]}"?' if same else suggest(key, [s.key for s in SETTINGS], otherwise)
+    known = [*SECTIONS, *(s.key for s in SETTINGS)]
+    remedy = f'did you mean "{same[0]}"?' if same else suggest(key, known, otherwise)
     return _problem(file, key, "is no setting", remedy, line=lines.find(key), severity=Severity.WARNING)
 
 
