@@ -50,7 +50,8 @@ class Workbench(App[int]):
         self.rows = TestRows()
         self.session: RunSession | None = None
         self.animation_level = "none"
-        self._refresh_due = False
+        self.redraw_due = False
+        """Whether a redraw of the run was asked for and is still to come."""
         self._starting = False
         self._leaving = False
         self._reports = 0
@@ -159,12 +160,12 @@ class Workbench(App[int]):
 
     def _run_changed(self) -> None:
         """Ask for one redraw for all the events of a frame."""
-        if not self._refresh_due:
-            self._refresh_due = True
+        if not self.redraw_due:
+            self.redraw_due = True
             self.set_timer(FRAME, self._refresh_run)
 
     def _refresh_run(self) -> None:
-        self._refresh_due = False
+        self.redraw_due = False
         if self._leaving:
             return
         session = self.session

@@ -54,6 +54,11 @@ class ReplayRun:
         """Whether the last event was released."""
         return self._released >= len(self._events)
 
+    @property
+    def released(self) -> int:
+        """How many events have happened."""
+        return self._released
+
     def release(self, count: int | None = None) -> None:
         """Let the next ``count`` events happen, or all that are left."""
         self._released = (

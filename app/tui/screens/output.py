@@ -13,7 +13,7 @@ from textual.widgets import Footer, Input, Static
 
 from app.tui import keymap
 from app.tui.widgets.entry import Entry
-from app.tui.widgets.log_view import LogView
+from app.tui.widgets.log_view import LogView, titled
 
 
 class OutputScreen(Screen[None]):
@@ -48,6 +48,7 @@ class OutputScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show the file from its beginning."""
+        self.view.border_title = "output"
         self.view.attach(self._path, follow=False)
         self.view.focus()
 
@@ -58,7 +59,7 @@ class OutputScreen(Screen[None]):
 
     @on(LogView.Status)
     def _status(self, event: LogView.Status) -> None:
-        self.view.border_subtitle = event.text.replace("[", "\\[") if self.view.finder else ""
+        self.view.border_title = titled("output", event.text if self.view.finder else "")
 
     def action_search(self) -> None:
         """Begin to search."""

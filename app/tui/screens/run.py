@@ -19,7 +19,7 @@ from app.tui.screens.dialogs import Confirm
 from app.tui.screens.output import OutputScreen
 from app.tui.widgets.entry import Entry
 from app.tui.widgets.line_list import LineList
-from app.tui.widgets.log_view import LogView
+from app.tui.widgets.log_view import LogView, titled
 from app.tui.widgets.run_header import RunHeader
 from app.tui.widgets.run_list import RunList
 from app.tui.widgets.timeline import Timeline
@@ -54,6 +54,7 @@ class RunScreen(Screen[None]):
     def __init__(self, session: RunSession) -> None:
         super().__init__()
         self.session = session
+        self._console_words = ""
 
     @property
     def workbench(self) -> Workbench:
@@ -123,7 +124,7 @@ class RunScreen(Screen[None]):
             console.attach(None)
             return
         timeline.border_title = f"steps of {test.name}"
-        console.border_title = f"console of {test.machine}" if test.machine else "console"
+        self._title_console()
         console.say(_console_words(test.phase, test.phase_detail, over=test.result is not None))
         console.attach(self.session.console_of(test))
 
@@ -142,7 +143,13 @@ class RunScreen(Screen[None]):
 
     @on(LogView.Status, "#console")
     def _console_status(self, event: LogView.Status) -> None:
-        self.console.border_subtitle = event.text.replace("[", "\\[")
+        self._console_words = event.text
+        self._title_console()
+
+    def _title_console(self) -> None:
+        test = self.run_list.current
+        title = f"console of {test.machine}" if test is not None and test.machine else "console"
+        self.console.border_title = titled(title, self._console_words)
 
     # cancelling
 

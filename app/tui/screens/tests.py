@@ -77,6 +77,7 @@ class TestsScreen(Screen[None]):
     def on_mount(self) -> None:
         """Begin in the list."""
         self.query_one("#details", Details).border_title = "details"
+        self.test_list.border_title = "tests"
         self.test_list.focus()
         self.refresh_all()
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self.refresh_all())

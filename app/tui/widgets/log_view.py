@@ -14,6 +14,7 @@ from textual.binding import BindingType
 from textual.cache import LRUCache
 from textual.events import Resize
 from textual.geometry import Size
+from textual.markup import escape
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
@@ -30,6 +31,11 @@ SOON = 0.01
 """Seconds until the next slice when there is more to do."""
 BUDGET = 0.004
 """Seconds of work in one slice."""
+
+
+def titled(title: str, status: str) -> str:
+    """Return a pane's title with what the view in it does; what looks like markup is text."""
+    return escape(" · ".join(filter(None, (title, status))))
 
 
 class LogView(ScrollView, can_focus=True):
@@ -114,6 +120,11 @@ class LogView(ScrollView, can_focus=True):
     def line_count(self) -> int:
         """How many lines are known so far."""
         return self.log_file.line_count if self.log_file else 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to read or to search for now."""
+        return not self._scheduled
 
     def line_text(self, number: int) -> str:
         """Return one line as it is seen, without colours."""

@@ -156,7 +156,7 @@ class TestList(LineList):
         last = self.rows.results.get(test.name)
         if last is None:
             return signs.NEVER_RAN, ""
-        return signs.OUTCOMES[last.outcome], signs.duration(last.duration)
+        return signs.OUTCOMES[last.outcome], signs.duration(last.duration) if last.duration else ""
 
     def _problem(self, row: ProblemRow, width: int) -> Row:
         problem = row.problem

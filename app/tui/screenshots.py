@@ -1,0 +1,231 @@
+"""Scenes of the workbench: the app itself over a recorded run, drawn to SVG files.
+
+Run as ``python -m app.tui.screenshots [folder]``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from app.engine.events import Event, StepOutput
+from app.tui import demo, theme
+from app.tui.app import Workbench
+from app.tui.clock import Clock
+from app.tui.replay import ReplayEngine
+from app.tui.screens.run import RunScreen
+from registry.model import Registry
+
+WIDE = (160, 45)
+NARROW = (80, 24)
+DEADLINE = 20.0
+"""Seconds until a scene that does not come about is given up."""
+
+
+async def until(pilot: Pilot[int], true: Callable[[], bool]) -> None:
+    """Wait until something is true of the app.
+
+    Raises:
+        TimeoutError: it did not come about.
+    """
+    async with asyncio.timeout(DEADLINE):
+        while not true():
+            await pilot.pause(0.01)
+    await pilot.pause()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a screenshot shows.
+
+    Attributes:
+        prepare: Brings the app there.
+        broken: Whether the registry has files that cannot be read.
+        empty: Whether the registry has no test at all.
+    """
+
+    prepare: Callable[[Pilot[int], ReplayEngine], Awaitable[None]]
+    broken: bool = False
+    empty: bool = False
+
+
+async def _listed(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    app = workbench_of(pilot)
+    await until(pilot, lambda: app.rows.registry is not None)
+    await pilot.press("down")
+
+
+async def _tests(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _listed(pilot, engine)
+    await pilot.press("space", "space", "down", "down", "space")
+
+
+async def _filtered(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _listed(pilot, engine)
+    await pilot.press("slash", *"tag:net -cache")
+    await until(pilot, lambda: len(workbench_of(pilot).rows.shown) == 2)
+
+
+async def _broken(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _listed(pilot, engine)
+    await pilot.press("down")
+
+
+async def _details(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _listed(pilot, engine)
+    await pilot.press("down", "enter")
+
+
+async def _nothing(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    app = workbench_of(pilot)
+    await until(pilot, lambda: app.rows.registry is not None)
+
+
+def _mid_run(event: Event) -> bool:
+    return isinstance(event, StepOutput) and event.test == "gateway-rejects-bad-token" and event.index == 2
+
+
+async def _busy(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _listed(pilot, engine)
+    await pilot.press("R")
+    await until(pilot, lambda: bool(engine.runs))
+    engine.runs[-1].release_until(_mid_run)
+    await until(pilot, lambda: _seen(pilot, engine))
+    await _drawn(pilot)
+
+
+def _seen(pilot: Pilot[int], engine: ReplayEngine) -> bool:
+    session = workbench_of(pilot).session
+    return session is not None and session.state.seq == engine.runs[-1].released
+
+
+async def _drawn(pilot: Pilot[int]) -> None:
+    app = workbench_of(pilot)
+    await until(pilot, lambda: isinstance(app.screen, RunScreen) and not app.redraw_due)
+    screen = app.screen
+    assert isinstance(screen, RunScreen)
+    await until(pilot, lambda: screen.console.line_count > 0 and screen.console.settled)
+
+
+async def _finished(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _busy(pilot, engine)
+    engine.runs[-1].release()
+    session = workbench_of(pilot).session
+    assert session is not None
+    await until(pilot, lambda: not session.active)
+    await _drawn(pilot)
+
+
+async def _console(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _finished(pilot, engine)
+    await pilot.press("tab", "tab", "z", "slash", *"gateway", "enter", "n")
+    screen = workbench_of(pilot).screen
+    assert isinstance(screen, RunScreen)
+    await until(pilot, lambda: "line 2" in str(screen.console.border_title))
+
+
+async def _output(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _finished(pilot, engine)
+    await pilot.press("o")
+    await pilot.pause()
+
+
+async def _background(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _busy(pilot, engine)
+    await pilot.press("escape")
+    await pilot.pause()
+
+
+async def _help(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _listed(pilot, engine)
+    await pilot.press("question_mark")
+
+
+async def _confirm(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _busy(pilot, engine)
+    await pilot.press("C")
+
+
+SCENES: dict[str, Scene] = {
+    "tests": Scene(_tests),
+    "tests-filtered": Scene(_filtered),
+    "tests-broken": Scene(_broken, broken=True),
+    "tests-details": Scene(_details),
+    "tests-while-running": Scene(_background),
+    "empty": Scene(_nothing, empty=True),
+    "run": Scene(_busy),
+    "run-finished": Scene(_finished),
+    "console": Scene(_console),
+    "output": Scene(_output),
+    "help": Scene(_help),
+    "confirm": Scene(_confirm),
+}
+
+
+def workbench_of(pilot: Pilot[int]) -> Workbench:
+    """Return the app that a pilot steers."""
+    app = pilot.app
+    assert isinstance(app, Workbench)
+    return app
+
+
+def stage(scene: Scene, folder: Path, theme_name: str) -> tuple[Workbench, ReplayEngine]:
+    """Return the app and its engine for a scene; recorded files go below ``folder``.
+
+    The clock stands still: nothing drawn depends on when it is drawn.
+    """
+    engine = ReplayEngine(
+        Registry(root=demo.ROOT) if scene.empty else demo.registry(broken=scene.broken),
+        results=demo.results(),
+        record=demo.record(folder),
+        folder=folder,
+    )
+    clock = Clock(mono=lambda: 1000.0, wall=lambda: demo.EPOCH)
+    return Workbench(engine, theme_name=theme_name, clock=clock), engine
+
+
+async def draw(name: str, size: tuple[int, int], theme_name: str) -> str:
+    """Return a scene as SVG."""
+    scene = SCENES[name]
+    with tempfile.TemporaryDirectory() as folder:
+        app, engine = stage(scene, Path(folder), theme_name)
+        async with app.run_test(size=size) as pilot:
+            await scene.prepare(pilot, engine)
+            app.clear_notifications()
+            await pilot.pause()
+            svg = app.export_screenshot(title="vmbench")
+    return re.sub(r"terminal-\d+", "terminal", svg)
+
+
+async def draw_all(folder: Path) -> list[Path]:
+    """Write every scene to ``folder``: wide and dark, the main ones also light and narrow."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = [(name, WIDE, theme.DARK.name, name) for name in SCENES]
+    for name in ("tests", "run-finished"):
+        wanted.append((name, WIDE, theme.LIGHT.name, f"{name}-light"))
+        wanted.append((name, NARROW, theme.DARK.name, f"{name}-80x24"))
+    written: list[Path] = []
+    for name, size, theme_name, file in wanted:
+        path = folder / f"{file}.svg"
+        path.write_text(await draw(name, size, theme_name))
+        written.append(path)
+    return written
+
+
+def main() -> int:
+    """Write the screenshots and name them."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("screenshots")
+    for path in asyncio.run(draw_all(folder)):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
