@@ -29,7 +29,7 @@ class RunSettings:
     parallel: int | None = None
     """Machines at once; ``None`` lets memory and cores decide."""
     keep: Keep | None = None
-    """Overrides every test's own keep policy."""
+    """Keep policy of tests that have none of their own; ``None`` for ``never``."""
     retry_errors: int = 0
     """How often a test that ended in ``error`` is tried again."""
     backend: str | None = None

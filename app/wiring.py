@@ -15,6 +15,7 @@ from registry.location import Location, find_registry
 from registry.model import Registry
 
 if TYPE_CHECKING:
+    from app.engine.engine import Engine
     from backends.base import Backend
     from backends.images.store import ImageStore
     from backends.store import MachineStore
@@ -94,3 +95,23 @@ def reclaim(paths: Paths) -> list[str]:
     """Remove machines whose vmbench is gone and nobody kept; return a line for each. Blocking."""
     store = machine_store(paths)
     return [*store.take_reports(), *store.reclaim()]
+
+
+def make_engine(place: Workplace) -> Engine:
+    """Return the engine that both faces call, for the registry and settings of ``place``."""
+    from app.engine.engine import Engine
+    from registry.model import Keep
+
+    place.paths.make()
+    settings = place.settings.run
+    backends = backends_for(place.paths, settings.accel)
+    return Engine(
+        place.load,
+        backends,
+        settings.backend or default_backend(backends),
+        place.paths.runs,
+        place.paths.state,
+        default_keep=settings.keep or Keep.NEVER,
+        default_parallel=settings.parallel,
+        reserve=settings.reserve,
+    )

@@ -73,8 +73,6 @@ def command(
     flags: dict[str, object] = {}
     if parallel is not None:
         flags["run.parallel"] = None if parallel == "auto" else parallel
-    if keep is not None:
-        flags["run.keep"] = Keep(keep)
     if retry_errors is not None:
         flags["run.retry_errors"] = retry_errors
     if accel is not None:
@@ -85,7 +83,13 @@ def command(
             f"shuffled with the seed {shuffle}; --shuffle {shuffle} gives this order again", file=sys.stderr
         )
     return run_tests(
-        RunOptions(filters=filters, backend=backend, fail_fast=fail_fast, shuffle=shuffle),
+        RunOptions(
+            filters=filters,
+            keep=Keep(keep) if keep else None,
+            backend=backend,
+            fail_fast=fail_fast,
+            shuffle=shuffle,
+        ),
         flags=flags,
         as_json=as_json,
         registry=registry,
@@ -105,6 +109,7 @@ def run_tests(
     import dataclasses
 
     from app.cli.headless import run_headless
+    from app.engine.offload import off_loop
     from app.wiring import find_workplace, make_engine, reclaim
 
     place = find_workplace(registry=registry, project=project, flags=flags)
@@ -113,13 +118,11 @@ def run_tests(
     for message in reclaim(place.paths):
         print(message, file=sys.stderr)
     settings = place.settings.run
-    wanted = dataclasses.replace(
-        wanted, parallel=settings.parallel, keep=settings.keep, retry_errors=settings.retry_errors
-    )
-    found = place.load()
+    wanted = dataclasses.replace(wanted, parallel=settings.parallel, retry_errors=settings.retry_errors)
 
     async def work() -> int:
         engine = make_engine(place)
+        found = await off_loop(engine.load)
         return await run_headless(engine, found, wanted, _face(as_json))
 
     return asyncio.run(work())

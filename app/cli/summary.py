@@ -107,7 +107,9 @@ def _failure(test: TestState, result: TestFinished, folder: Path) -> Iterator[Li
 
 def _step(test: TestState, index: int) -> Iterator[Line]:
     step = test.steps[index]
-    yield "bold", f"  step {index + 1} of {len(test.steps)}: {step.action} {text.harmless(step.name)}"
+    # A step without a name of its own bears its command's.
+    name = "" if step.name.strip() and step.name.strip() in step.command else f" {text.harmless(step.name)}"
+    yield "bold", f"  step {index + 1} of {len(test.steps)}: {step.action}{name}"
     for line in text.harmless(step.command).splitlines():
         yield "cyan", f"  $ {line}"
     output = text.tail("".join(chunk for _, chunk in step.output), OUTPUT_LINES)
