@@ -7,6 +7,7 @@ holds up neither the run nor its clean-up.
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Protocol
 
 from app.cli import text
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 ROWS = 12
 """Running tests the live table shows at most; fewer where the terminal is low."""
+TICK = 0.25
+"""Seconds between two ticks."""
+REDRAW = 0.1
+"""Seconds between two drawings of the table, at least."""
 
 
 class Face(Protocol):
@@ -113,18 +118,23 @@ class LiveFace(LineFace):
 
         super().__init__(console)
         self._live = Live(console=console, auto_refresh=False, transient=True, get_renderable=self.render)
-        self._drift = 0.0
+        self._taken = self._drawn = time.monotonic()
         self._live.start()
 
     def take(self, events: list[Stamped]) -> None:
         """Print what is over and draw the rest anew."""
         super().take(events)
-        self._drift = 0.0
-        self._live.refresh()
+        self._taken = time.monotonic()
+        # A guest that floods its output must not make the table eat a core.
+        if self._taken - self._drawn >= REDRAW:
+            self._draw()
 
     def tick(self) -> None:
         """Let the clocks go on."""
-        self._drift += TICK
+        self._draw()
+
+    def _draw(self) -> None:
+        self._drawn = time.monotonic()
         self._live.refresh()
 
     def close(self) -> None:
@@ -140,7 +150,7 @@ class LiveFace(LineFace):
 
         if self.state.started is None or self.state.finished is not None:
             return Text("")
-        now = self.state.mono + self._drift
+        now = self.state.mono + time.monotonic() - self._taken
         running = self.state.running()
         room = max(1, min(ROWS, self.console.size.height - 4))
         table = Table(box=None, padding=(0, 1), show_header=False, expand=True)
@@ -175,10 +185,6 @@ class LiveFace(LineFace):
                 line.append(f" {sign.mark} {counts[outcome]} {sign.word}", style=sign.style)
         line.append(f"  {text.duration(now)}", style="dim")
         return line
-
-
-TICK = 0.25
-"""Seconds between two ticks."""
 
 
 def _doing(test: TestState) -> str:

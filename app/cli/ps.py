@@ -8,7 +8,7 @@ import time
 import click
 
 from app.cli import options
-from app.cli.text import duration, table
+from app.cli.text import duration, harmless, table
 
 EPILOG = """\b
 Examples:
@@ -66,7 +66,7 @@ def command(as_json: bool) -> int:
                     str(r.cpus),
                     f"{r.memory} MiB",
                     duration(max(0.0, now - r.created)),
-                    r.label + (f" ({r.keep_reason})" if r.keep_reason else ""),
+                    harmless(r.keep_reason or r.label).replace("\n", " "),
                 )
                 for r in records
             ],
