@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 
 class Outcome(StrEnum):
@@ -83,6 +84,8 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestStarted:
+    __test__: ClassVar[bool] = False  # keeps pytest from collecting it
+
     test: str
     attempt: int
 
@@ -152,6 +155,8 @@ class MachineKept:
 class TestRetried:
     """An attempt ended and another one follows."""
 
+    __test__: ClassVar[bool] = False  # keeps pytest from collecting it
+
     test: str
     attempt: int
     outcome: Outcome
@@ -160,6 +165,8 @@ class TestRetried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestFinished:
+    __test__: ClassVar[bool] = False  # keeps pytest from collecting it
+
     test: str
     outcome: Outcome
     duration: float

@@ -70,6 +70,11 @@ class EventLog:
         return self._monotonic() - self._began
 
     @property
+    def failure(self) -> OSError | None:
+        """What keeps events from the file since it happened, such as a full disk."""
+        return self._failure
+
+    @property
     def events(self) -> tuple[Stamped, ...]:
         """All events so far."""
         return tuple(self._events)
@@ -101,7 +106,7 @@ class EventLog:
             self._file.write("".join(f"{encode(s)}\n" for s in batch).encode())
             self._file.flush()
         except OSError as error:
-            self._failure = error  # the run goes on; close() tells
+            self._failure = error  # the run goes on, and says so at its end
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, set()
@@ -125,13 +130,12 @@ class EventLog:
             finally:
                 self._waiting.discard(future)
 
-    async def close(self) -> OSError | None:
-        """Return when every event is in the file; return what kept one from it, if anything did."""
+    async def close(self) -> None:
+        """Return when every event is in the file, or ``failure`` says why not."""
         if not self._closed:
             self._closed = True
             self._wake()
             await self._writer.run(self._close_file)
-        return self._failure
 
     def _close_file(self) -> None:
         self._flush()

@@ -1,0 +1,472 @@
+"""One test on one machine: from its first phase to its result, with everything cleaned up behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import re
+import shutil
+import traceback
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from app.engine.admission import Admission, Lease
+from app.engine.console_watch import Complaint, ConsoleWatch, console_tail, worst
+from app.engine.events import (
+    Event,
+    MachineCreated,
+    MachineKept,
+    MachinePhase,
+    Notice,
+    Outcome,
+    Phase,
+    StepFinished,
+    StepOutput,
+    StepStarted,
+    TestFinished,
+    TestRetried,
+    TestStarted,
+)
+from app.engine.images import ImageGate
+from app.engine.offload import Writer, off_loop, unbroken
+from app.engine.plan import PlanItem
+from app.engine.steps import (
+    Session,
+    StepContext,
+    StepFailed,
+    StepOutputs,
+    command_of,
+    deadline_of,
+    run_step,
+    seconds,
+)
+from backends.base import Backend, BackendError, Machine, MachineDied, MachineState
+from registry.model import Keep, Service, Step, Test
+
+CLEAN_UP_LIMIT = 60.0
+"""Seconds after which a machine that cannot be put away is reported instead of waited for."""
+CANCEL_LIMIT = 5.0
+"""Seconds that a step has to end after its machine failed."""
+
+T = TypeVar("T")
+
+
+class GuestPanicked(BackendError):
+    """The guest's kernel gave up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What the tests of a run share."""
+
+    run: str
+    folder: Path
+    """The run's folder."""
+    services: Mapping[str, Service]
+    backends: Mapping[str, Backend]
+    images: ImageGate
+    admission: Admission
+    writer: Writer
+    emit: Callable[[Event], object]
+    keep: Keep | None
+    """Overrides every test's own policy."""
+    default_keep: Keep
+    retry_errors: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnd:
+    """How an attempt ended."""
+
+    outcome: Outcome
+    duration: float = 0.0
+    """Seconds from the machine's making to its putting away."""
+    message: str = ""
+    step: int | None = None
+    machine: str = ""
+    console_tail: str = ""
+    steps: tuple[StepFinished, ...] = ()
+
+
+class TestRunner:
+    """Runs one test, as often as its retries allow.
+
+    Args:
+        item: The planned test.
+        around: What it shares with the run's other tests.
+    """
+
+    __test__ = False  # keeps pytest from collecting it
+
+    def __init__(self, item: PlanItem, around: Surroundings) -> None:
+        assert item.test is not None
+        self._item = item
+        self._test: Test = item.test
+        self._around = around
+        self._emit = around.emit
+        self._folder = around.folder / "tests" / safe_name(item.name)
+
+    async def run(self) -> TestFinished:
+        """Run the test and return its result, which is not emitted yet.
+
+        A cancellation passes through once the machine is gone.
+        """
+        failures, errors = self._test.retries, self._around.retry_errors
+        number = 0
+        while True:
+            number += 1
+            left = {Outcome.FAILED: failures, Outcome.ERROR: errors}
+            attempt = _Attempt(self._test, self._item, self._around, self._folder, number, left)
+            end = await attempt.run()
+            if left.get(end.outcome, 0) <= 0:
+                return await self._result(end, number)
+            failures -= end.outcome is Outcome.FAILED
+            errors -= end.outcome is Outcome.ERROR
+            self._emit(
+                TestRetried(test=self._item.name, attempt=number, outcome=end.outcome, message=end.message)
+            )
+
+    async def _result(self, end: AttemptEnd, attempt: int) -> TestFinished:
+        finished = TestFinished(
+            test=self._item.name,
+            outcome=end.outcome,
+            duration=end.duration,
+            attempt=attempt,
+            message=end.message,
+            step=end.step,
+            machine=end.machine,
+            artifacts=str(self._folder.relative_to(self._around.folder)),
+            console_tail=end.console_tail,
+        )
+        text = json.dumps(asdict(finished) | {"steps": [asdict(s) for s in end.steps]}, indent=1)
+        with contextlib.suppress(OSError):
+            await self._around.writer.run((self._folder / "result.json").write_text, text)
+        return finished
+
+
+class _Attempt:
+    """One attempt of a test, on one machine."""
+
+    def __init__(
+        self,
+        test: Test,
+        item: PlanItem,
+        around: Surroundings,
+        folder: Path,
+        number: int,
+        retries_left: Mapping[Outcome, int],
+    ) -> None:
+        self._test = test
+        self._item = item
+        self._around = around
+        self._folder = folder / f"attempt-{number}"
+        self._number = number
+        self._retries_left = retries_left
+        self._steps: list[StepFinished] = []
+
+    def _emit(self, event: Event) -> None:
+        self._around.emit(event)
+
+    def _phase(self, phase: Phase, *, machine: str = "", detail: str = "") -> None:
+        self._emit(MachinePhase(test=self._test.name, phase=phase, machine=machine, detail=detail))
+
+    async def run(self) -> AttemptEnd:
+        """Run the attempt; whatever goes wrong becomes its end, only a cancellation passes through."""
+        self._emit(TestStarted(test=self._test.name, attempt=self._number))
+        lease: Lease | None = None
+        try:
+            await off_loop(self._folder.mkdir, mode=0o700, parents=True)
+            await self._around.images.ready(
+                self._item.planned.backend,
+                self._item.request.image,
+                lambda detail: self._phase(Phase.IMAGE, detail=detail),
+            )
+            lease = await self._around.admission.acquire(
+                self._item.request.memory, on_wait=lambda why: self._phase(Phase.WAITING, detail=why)
+            )
+            return await self._with_machine(lease)
+        except BackendError as error:
+            return AttemptEnd(outcome=Outcome.ERROR, message=explain(error), console_tail=error.detail)
+        except Exception as error:
+            return AttemptEnd(outcome=Outcome.ERROR, message=await self._report(error))
+        finally:
+            if lease is not None:
+                await lease.release()
+
+    async def _with_machine(self, lease: Lease) -> AttemptEnd:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self._phase(Phase.CREATING)
+        request = replace(self._item.request, run=self._around.run)
+        machine = await self._around.backends[self._item.planned.backend].create(request)
+        end: AttemptEnd | None = None
+        try:
+            self._emit(
+                MachineCreated(
+                    test=self._test.name,
+                    machine=machine.id,
+                    backend=self._item.planned.backend,
+                    accel=machine.accel,
+                    image=request.image,
+                    cpus=request.cpus,
+                    memory=request.memory,
+                    console=str(machine.console_log),
+                )
+            )
+            await lease.bind(machine.folder)
+            end = await self._drive(machine)
+        finally:
+            await unbroken(self._put_away(machine, end))
+        return replace(
+            end,
+            machine=machine.id,
+            duration=round(loop.time() - began, 6),
+            steps=tuple(self._steps),
+        )
+
+    async def _drive(self, machine: Machine) -> AttemptEnd:
+        """Boot the machine and take it through the steps."""
+        watch = ConsoleWatch(machine.console_log, self._test)
+        watching = asyncio.create_task(watch.run())
+        try:
+            end = await self._boot_and_step(machine, watch)
+            watching.cancel()
+            await asyncio.wait({watching})
+            await watch.finish()
+            return await self._judge(end, machine, watch)
+        finally:
+            watching.cancel()
+            await asyncio.wait({watching})
+
+    async def _boot_and_step(self, machine: Machine, watch: ConsoleWatch) -> AttemptEnd:
+        index: int | None = None
+        try:
+            await self._raced(machine.start(on_phase=self._on_boot(machine)), machine, watch, booting=True)
+            self._phase(Phase.READY, machine=machine.id)
+            session = Session()
+            limit = self._test.timeout
+            deadline = None if limit is None else asyncio.get_running_loop().time() + limit
+            for index, step in enumerate(self._test.steps):
+                finished = await self._step(index, step, session, machine, watch, deadline)
+                if finished.outcome is not Outcome.PASSED:
+                    return AttemptEnd(outcome=finished.outcome, message=finished.message, step=index)
+        except BackendError as error:
+            return AttemptEnd(
+                outcome=Outcome.ERROR, message=explain(error), step=index, console_tail=error.detail
+            )
+        except Exception as error:
+            return AttemptEnd(outcome=Outcome.ERROR, message=await self._report(error), step=index)
+        return AttemptEnd(outcome=Outcome.PASSED)
+
+    def _on_boot(self, machine: Machine) -> Callable[[str, str], None]:
+        def tell(phase: str, detail: str) -> None:
+            # READY is said once the machine's start has returned.
+            if phase in (Phase.IMAGE, Phase.CREATING, Phase.BOOTING):
+                self._phase(Phase(phase), machine=machine.id, detail=detail)
+
+        return tell
+
+    async def _judge(self, end: AttemptEnd, machine: Machine, watch: ConsoleWatch) -> AttemptEnd:
+        """Weigh the end against what the guest's kernel said on the console."""
+        for finding in watch.findings:
+            if finding.kind is Complaint.LOCKUP:
+                message = f"{self._test.name}: the guest stood still for a while: {finding.line}"
+                self._emit(Notice(level="warning", message=message))
+        found = worst(watch.findings)
+        if watch.panicked.done():
+            end = replace(end, outcome=Outcome.ERROR, message=f"guest panicked: {watch.panicked.result()}")
+        elif found is not None and end.outcome is Outcome.PASSED:
+            message = f"all steps passed, but the guest's kernel reported {found.kind}: {found.line}"
+            end = replace(end, outcome=Outcome.FAILED, message=message)
+        elif found is not None:
+            end = replace(
+                end, message=f"{end.message}; the guest's kernel reported {found.kind}: {found.line}"
+            )
+        if end.outcome is Outcome.PASSED:
+            return end
+        tail = await off_loop(console_tail, machine.console_log)
+        return replace(end, console_tail=tail or end.console_tail)
+
+    async def _step(
+        self,
+        index: int,
+        step: Step,
+        session: Session,
+        machine: Machine,
+        watch: ConsoleWatch,
+        deadline: float | None,
+    ) -> StepFinished:
+        name, loop = self._test.name, asyncio.get_running_loop()
+        self._emit(
+            StepStarted(
+                test=name,
+                index=index,
+                action=step.action,
+                name=step.name,
+                command=command_of(step, self._around.services),
+            )
+        )
+        outputs = StepOutputs(
+            lambda stream, text: self._emit(StepOutput(test=name, index=index, stream=stream, text=text)),
+            self._folder / f"step-{index + 1:02d}-{step.action}",
+            self._around.writer,
+        )
+        context = StepContext(
+            machine=machine,
+            test=self._test,
+            services=self._around.services,
+            session=session,
+            artifacts=self._folder,
+            outputs=outputs,
+        )
+        began = loop.time()
+        outcome, message, exit_code = Outcome.ERROR, "", None
+        cancelled: asyncio.CancelledError | None = None
+        own = began + deadline_of(step)
+        limit = own if deadline is None else min(own, deadline)
+        try:
+            async with asyncio.timeout_at(limit):
+                result = await self._raced(run_step(step, context), machine, watch)
+            outcome, message, exit_code = Outcome.PASSED, result.message, result.exit_code
+        except StepFailed as error:
+            outcome, message, exit_code = Outcome.FAILED, error.message, error.exit_code
+        except BackendError as error:
+            message = explain(error)
+        except TimeoutError:
+            if limit == own:
+                message = f"the machine gave no answer within {seconds(own - began)}"
+            else:
+                outcome = Outcome.FAILED
+                message = f"the whole test timed out after {seconds(self._test.timeout or 0)}"
+        except asyncio.CancelledError as error:
+            outcome, message, cancelled = Outcome.SKIPPED, "cancelled", error
+        except Exception as error:
+            message = await self._report(error)
+        output = await unbroken(outputs.close())
+        finished = StepFinished(
+            test=name,
+            index=index,
+            outcome=outcome,
+            duration=round(loop.time() - began, 6),
+            message=message,
+            exit_code=exit_code,
+            output=str(output.relative_to(self._around.folder)) if output else "",
+        )
+        self._emit(finished)
+        self._steps.append(finished)
+        if cancelled is not None:
+            raise cancelled
+        return finished
+
+    async def _raced(
+        self,
+        work: Coroutine[object, object, T],
+        machine: Machine,
+        watch: ConsoleWatch,
+        *,
+        booting: bool = False,
+    ) -> T:
+        """Await ``work``, and no longer than the guest lives and is sane.
+
+        Raises:
+            MachineDied: the guest's process ended first.
+            GuestPanicked: its kernel gave up first.
+        """
+        task = asyncio.ensure_future(work)
+        waiting: set[asyncio.Future[object]] = {task, watch.panicked}  # type: ignore[arg-type]
+        # A machine that boots tells of its own death.
+        death = None if booting else asyncio.create_task(machine.died())
+        if death is not None:
+            waiting.add(death)  # type: ignore[arg-type]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if watch.panicked.done():
+                raise GuestPanicked(f"guest panicked: {watch.panicked.result()}")
+            if task.done():
+                return task.result()
+            assert death is not None
+            raise MachineDied(f"the guest ended: {death.result()}")
+        finally:
+            for other in (task, death):
+                if other is not None and not other.done():
+                    other.cancel()
+                    await unbroken(_settle(other))
+
+    async def _put_away(self, machine: Machine, end: AttemptEnd | None) -> None:
+        """Keep the machine or remove it; ``end`` is ``None`` when the test was cancelled."""
+        name = self._test.name
+        try:
+            async with asyncio.timeout(CLEAN_UP_LIMIT):
+                await off_loop(_copy_file, machine.console_log, self._folder / "console.log")
+                reason = self._why_kept(end)
+                if reason and machine.state is MachineState.RUNNING:
+                    await machine.keep(reason)
+                    command = machine.ssh_command or "vmbench ps"
+                    self._emit(MachineKept(test=name, machine=machine.id, reason=reason, command=command))
+                    self._phase(Phase.KEPT, machine=machine.id, detail=reason)
+                    return
+                self._phase(Phase.STOPPING, machine=machine.id)
+                await machine.remove()
+                self._phase(Phase.REMOVED, machine=machine.id)
+        except (BackendError, OSError) as error:
+            said = explain(error) if isinstance(error, BackendError) else str(error)
+            message = f"machine {machine.id} of {name} could not be put away: {said}"
+            if isinstance(error, TimeoutError):
+                message = f"machine {machine.id} of {name} was not put away within {seconds(CLEAN_UP_LIMIT)}"
+            self._emit(Notice(level="warning", message=f"{message}; vmbench rm {machine.id} tries again"))
+
+    def _why_kept(self, end: AttemptEnd | None) -> str:
+        """Return why the machine is kept, or nothing."""
+        policy = self._around.keep or self._test.keep or self._around.default_keep
+        if end is None or policy is Keep.NEVER:
+            return ""
+        if policy is Keep.ALWAYS:
+            return f"{self._test.name} {end.outcome}"
+        if end.outcome is Outcome.PASSED or self._retries_left.get(end.outcome, 0) > 0:
+            return ""
+        return f"{self._test.name} {end.outcome}: {end.message}"[:300]
+
+    async def _report(self, error: Exception) -> str:
+        """Write an unexpected error down for whoever mends vmbench, and say where."""
+        path = self._folder / "internal-error.txt"
+        text = "".join(traceback.format_exception(error))
+        with contextlib.suppress(OSError):
+            await off_loop(path.write_text, text)
+        return f"vmbench itself failed: {type(error).__name__}: {error} (details: {path})"
+
+
+async def _settle(task: asyncio.Task[T]) -> None:
+    """Wait a while for a cancelled task; a machine that is gone may not let go of it before its removal."""
+    await asyncio.wait({task}, timeout=CANCEL_LIMIT)
+    if not task.done():
+        task.add_done_callback(_take_exception)
+    elif not task.cancelled():
+        task.exception()
+
+
+def _take_exception(task: asyncio.Task[T]) -> None:
+    if not task.cancelled():
+        task.exception()
+
+
+def explain(error: BackendError) -> str:
+    """Return an error's message and remedy in one line."""
+    return f"{error.message} (try: {error.remedy})" if error.remedy else error.message
+
+
+def safe_name(name: str) -> str:
+    """Return a folder name for a test: readable, unique, and harmless whatever the test is called."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:100]
+    if safe == name and safe.strip("."):
+        return safe
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"{safe.strip('.') or 'test'}-{digest}"
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copyfile(source, target)

@@ -1,0 +1,293 @@
+"""A backend without guests, for fast tests of what is above the backends.
+
+What a machine does is scripted by the name of its test: see ``Script``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.engine.steps import ACTIONS
+from backends.base import (
+    Availability,
+    BackendError,
+    ExecResult,
+    MachineDied,
+    MachineRequest,
+    MachineState,
+    MachineTimeout,
+    OutputSink,
+    PhaseSink,
+)
+from registry.model import MachineSpec, Registry, Service, ShellStep, Step, Test
+
+
+@dataclass(kw_only=True)
+class Reply:
+    """What a command leaves behind."""
+
+    exit_code: int = 0
+    stdout: bytes = b""
+    stderr: bytes = b""
+
+
+Action = Callable[["FakeMachine"], Awaitable[Reply | None]]
+
+
+@dataclass(kw_only=True)
+class Script:
+    """What the machines of one test do."""
+
+    commands: Mapping[str, Reply | list[Reply] | Action] = field(default_factory=dict)
+    """By the command's whole text; a list is used up, its last one stays. Others succeed silently."""
+    boot: Action | None = None
+    create_error: BackendError | None = None
+    remove_error: BackendError | None = None
+    ports: Mapping[int, int] = field(default_factory=dict)
+    """Host port behind each guest port."""
+
+
+class FakeMachine:
+    """Fulfils ``backends.base.Machine``."""
+
+    def __init__(self, backend: FakeBackend, request: MachineRequest, script: Script, number: int) -> None:
+        self.backend, self.request, self.script = backend, request, script
+        self.id = f"fake-{number}"
+        self.folder = backend.root / self.id
+        self.folder.mkdir(parents=True)
+        self.console_log = self.folder / "console.log"
+        self.console_log.write_bytes(b"")
+        self.accel = "none"
+        self.state = MachineState.CREATED
+        self.kept = ""
+        self.removed = False
+        self.execs: list[tuple[str, dict[str, str]]] = []
+        self.files: dict[str, bytes] = {}
+        self.reboots = 0
+        self._death: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._used: dict[str, int] = {}
+
+    @property
+    def ssh_command(self) -> str:
+        return f"ssh {self.id}"
+
+    def say(self, text: str) -> None:
+        """Print on the console."""
+        with self.console_log.open("ab") as file:
+            file.write(text.encode())
+
+    def die(self, reason: str = "killed") -> None:
+        """End the guest's process."""
+        self.state = MachineState.DIED
+        if not self._death.done():
+            self._death.set_result(reason)
+
+    async def start(self, *, on_phase: PhaseSink | None = None) -> None:
+        if on_phase is not None:
+            on_phase("booting", "")
+        self.state = MachineState.STARTING
+        if self.script.boot is not None:
+            await self.script.boot(self)
+        if self._death.done():
+            raise MachineDied(f"{self.id} died: {self._death.result()}", detail="last line")
+        self.state = MachineState.RUNNING
+        if on_phase is not None:
+            on_phase("ready", "")
+
+    async def exec(
+        self,
+        command: str,
+        *,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        timeout: float | None = None,
+        on_output: OutputSink | None = None,
+    ) -> ExecResult:
+        self.execs.append((command, dict(env or {})))
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(timeout):
+                reply = await self._reply(command)
+        except TimeoutError:
+            return ExecResult(exit_code=None, stdout=b"", stderr=b"", duration=0.0, timed_out=True)
+        for stream, data in (("stdout", reply.stdout), ("stderr", reply.stderr)):
+            if data and on_output is not None:
+                on_output(stream, data)
+        return ExecResult(
+            exit_code=reply.exit_code,
+            stdout=reply.stdout,
+            stderr=reply.stderr,
+            duration=time.monotonic() - began,
+        )
+
+    async def _reply(self, command: str) -> Reply:
+        found = self.script.commands.get(command, Reply())
+        if isinstance(found, list):
+            at = self._used.get(command, 0)
+            self._used[command] = at + 1
+            found = found[min(at, len(found) - 1)]
+        if isinstance(found, Reply):
+            await asyncio.sleep(0)
+            return found
+        return await found(self) or Reply()
+
+    async def copy_in(self, source: Path, target: str, *, timeout: float = 60.0) -> None:
+        self.files[target] = source.read_bytes()
+
+    async def copy_out(self, source: str, target: Path, *, timeout: float = 60.0) -> None:
+        if source not in self.files:
+            raise BackendError(f"{source} is not in the guest")
+        target.write_bytes(self.files[source])
+
+    def forward(self, port: int, host: str = "127.0.0.1") -> AbstractAsyncContextManager[int]:
+        return self._forward(port)
+
+    @asynccontextmanager
+    async def _forward(self, port: int) -> AsyncIterator[int]:
+        if port in self.script.ports:
+            yield self.script.ports[port]
+            return
+
+        async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.close()
+
+        server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+
+    async def wait_console(
+        self, pattern: re.Pattern[bytes], *, timeout: float, start: int = 0
+    ) -> re.Match[bytes]:
+        try:
+            async with asyncio.timeout(timeout):
+                while not (match := pattern.search(self.console_log.read_bytes()[start:])):  # noqa: ASYNC110
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            raise MachineTimeout("no match", detail="the console's last lines") from None
+        return match
+
+    async def reboot(self, *, timeout: float = 60.0) -> None:
+        self.reboots += 1
+
+    async def died(self) -> str:
+        return await asyncio.shield(self._death)
+
+    async def keep(self, reason: str) -> None:
+        self.kept = reason
+
+    async def stop(self, *, timeout: float = 10.0) -> None:
+        self.state = MachineState.STOPPED
+
+    async def remove(self) -> None:
+        await asyncio.sleep(0)
+        if self.script.remove_error is not None:
+            raise self.script.remove_error
+        self.removed = True
+        self.backend.live.discard(self)
+
+
+class FakeBackend:
+    """Fulfils ``backends.base.Backend``."""
+
+    def __init__(
+        self,
+        root: Path,
+        scripts: Mapping[str, Script] | None = None,
+        *,
+        name: str = "fake",
+        actions: frozenset[str] = ACTIONS,
+        availability: Availability = Availability(ok=True),  # noqa: B008 - frozen
+    ) -> None:
+        self.root = root
+        self.scripts = dict(scripts or {})
+        self.name = name
+        self.actions = actions
+        self.availability = availability
+        self.machines: list[FakeMachine] = []
+        self.live: set[FakeMachine] = set()
+        self.peak = 0
+        self.prepared: list[str] = []
+        self.prepare_error: BackendError | None = None
+
+    def available(self) -> Availability:
+        return self.availability
+
+    async def prepare(self, image: str, *, on_phase: PhaseSink | None = None) -> None:
+        self.prepared.append(image)
+        if on_phase is not None:
+            on_phase("image", "fetching 10%")
+        await asyncio.sleep(0)
+        if self.prepare_error is not None:
+            raise self.prepare_error
+
+    async def create(self, request: MachineRequest) -> FakeMachine:
+        script = self.scripts.get(request.label, Script())
+        if script.create_error is not None:
+            raise script.create_error
+        machine = FakeMachine(self, request, script, len(self.machines) + 1)
+        self.machines.append(machine)
+        self.live.add(machine)
+        self.peak = max(self.peak, len(self.live))
+        return machine
+
+    def of(self, test: str) -> list[FakeMachine]:
+        """Return the machines that a test had."""
+        return [m for m in self.machines if m.request.label == test]
+
+
+class Gate:
+    """Something a scripted command waits at, and a test waits for it to be reached."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.opened = asyncio.Event()
+
+    async def __call__(self, machine: FakeMachine) -> Reply:
+        self.reached.set()
+        await self.opened.wait()
+        return Reply()
+
+
+class Meeting:
+    """A scripted command that ends once so many machines run it at the same time."""
+
+    def __init__(self, size: int) -> None:
+        self._barrier = asyncio.Barrier(size)
+
+    async def __call__(self, machine: FakeMachine) -> Reply:
+        with contextlib.suppress(asyncio.BrokenBarrierError):
+            await self._barrier.wait()
+        return Reply()
+
+
+def shell(run: str = "true", **options: object) -> ShellStep:
+    """Return a shell step."""
+    return ShellStep(**({"name": run, "run": run} | options))
+
+
+def make_test(name: str, *steps: Step, memory: int = 64, **options: object) -> Test:
+    """Return a test; without steps it runs ``true``."""
+    values: dict[str, object] = {
+        "name": name,
+        "file": Path("/registry/tests") / f"{name}.toml",
+        "key": "tests[0]",
+        "group": "tests",
+        "steps": steps or (shell(),),
+        "machine": MachineSpec(memory=memory),
+    }
+    return Test(**(values | options))
+
+
+def make_registry(*tests: Test, services: tuple[Service, ...] = (), **options: object) -> Registry:
+    """Return a registry of these tests."""
+    return Registry(root=Path("/registry"), tests=tests, services={s.name: s for s in services}, **options)
