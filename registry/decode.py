@@ -210,7 +210,7 @@ class Table:
         if value is None:
             return None
         if not isinstance(value, dict):
-            plural = f", or did you mean [[{self.at(name)}s]]?" if isinstance(value, list) else ""
+            plural = f", or did you mean [[{name}s]]?" if name == "test" and isinstance(value, list) else ""
             self.wrong(name, "a table", f"write it as [{self.at(name)}]{plural}")
             return None
         return Table(value, self.at(name), self.problems)
