@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import tempfile
 import traceback
 from collections.abc import Iterable
 from typing import ClassVar
 
+from rich.text import Text
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
 from app.engine.api import EngineApi, LastResult, RunOptions
+from app.engine.events import Outcome
 from app.tui import keymap, signs, theme
 from app.tui.clock import Clock
-from app.tui.messages import RegistryFailed, RegistryLoaded, RunBegan, RunEnded, RunRefused, explain
+from app.tui.messages import (
+    PaneBroke,
+    RegistryFailed,
+    RegistryLoaded,
+    RunBegan,
+    RunEnded,
+    RunRefused,
+    explain,
+)
 from app.tui.run_session import RunSession
 from app.tui.screens.dialogs import Closing, Confirm, Help, Report
 from app.tui.screens.output import OutputScreen
@@ -169,12 +181,15 @@ class Workbench(App[int]):
         if self._leaving:
             return
         session = self.session
-        for screen in self.screen_stack:
-            if isinstance(screen, RunScreen) and screen.session is session:
-                screen.run_changed()
-                break
-        else:
-            self.tests_screen.run_changed()
+        try:
+            for screen in self.screen_stack:
+                if isinstance(screen, RunScreen) and screen.session is session:
+                    screen.run_changed()
+                    break
+            else:
+                self.tests_screen.run_changed()
+        except Exception as error:
+            self.report(error)
 
     def on_run_ended(self, message: RunEnded) -> None:
         """Tell how it went, and take its results over."""
@@ -183,7 +198,7 @@ class Workbench(App[int]):
         session = message.session
         results = dict(self.rows.results)
         for test in session.state.tests.values():
-            if test.result is not None:
+            if test.result is not None and test.outcome is not Outcome.SKIPPED:
                 ended = session.state.started_time + (test.ended or 0.0)
                 results[test.name] = LastResult(
                     outcome=test.result.outcome,
@@ -264,7 +279,7 @@ class Workbench(App[int]):
         """Leave, after a question if a run goes on."""
         session = self.session
         if session is None or not session.active:
-            self._leave("Closing …")
+            self.leave("Closing …")
             return
         if isinstance(self.screen, Confirm | Closing):
             return
@@ -278,13 +293,14 @@ class Workbench(App[int]):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._leave(f"Stopping {machines} …")
+                self.leave(f"Stopping {machines} …")
 
         question = Confirm("Quit while a run is going on?", loss, yes="Quit", no="Stay")
         self.push_screen(question, answered)
 
     @work(group="leave", exit_on_error=False)
-    async def _leave(self, message: str) -> None:
+    async def leave(self, message: str, code: int = 0) -> None:
+        """Close the engine and end the app with an exit code; machines go or are kept meanwhile."""
         if self._leaving:
             return
         self._leaving = True
@@ -292,7 +308,24 @@ class Workbench(App[int]):
         try:
             await self.engine.close()
         finally:
-            self.exit(0)
+            self.exit(code, return_code=code)
+
+    def _fatal_error(self) -> None:
+        """Leave a report instead of a traceback on the terminal; replaces Textual's own ending."""
+        text = traceback.format_exc()
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="vmbench-report-", suffix=".txt", delete=False
+        ) as report:
+            report.write(text)
+        last = text.strip().splitlines()[-1]
+        self._exit_renderables.append(
+            Text(f"vmbench ended because of an error of its own: {last}\nThe report is in {report.name}.")
+        )
+        self._close_messages_no_wait()
+
+    def on_pane_broke(self, message: PaneBroke) -> None:
+        """Report what a pane could not draw."""
+        self.report(message.error)
 
     def report(self, error: BaseException) -> None:
         """Show an error of the workbench itself without ending it."""
@@ -310,6 +343,15 @@ def run_workbench(engine: EngineApi, *, theme: str | None = None) -> int:
         engine: What it reads and commands; closed when the workbench is left.
         theme: Name of a theme, or ``None`` for the dark one.
     """
-    workbench = Workbench(engine, theme_name=theme)
-    workbench.run()
+    return asyncio.run(_run(Workbench(engine, theme_name=theme), engine))
+
+
+async def _run(workbench: Workbench, engine: EngineApi) -> int:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, workbench.leave, "Stopping …", 128 + number)
+    try:
+        await workbench.run_async()
+    finally:
+        await engine.close()
     return workbench.return_code or 0

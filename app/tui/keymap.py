@@ -124,6 +124,11 @@ SCOPES: dict[str, tuple[Key, ...]] = {
         Key("log.home", "home,g", "scroll_home", "top", "To the first line."),
         Key("log.end", "end,G", "resume", "end", "To the last line, and follow it again."),
     ),
+    "entry": (
+        Key("entry.done", "enter", "submit", "keep", "", True),
+        Key("entry.clear", "escape", "screen.back", "clear", "", True),
+        Key("entry.leave", "down,up", "screen.focus_list", "to the list", "", True),
+    ),
     "confirm": (
         Key("confirm.yes", "y", "answer(True)", "yes", "Do it."),
         Key("confirm.no", "n,escape", "answer(False)", "no", "Do not."),

@@ -54,6 +54,14 @@ class RunEnded(Message):
         self.session = session
 
 
+class PaneBroke(Message):
+    """A pane could not draw a part of itself."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
 def explain(error: BaseException) -> tuple[str, str]:
     """Return what an error says, and what it says to do about it."""
     message = str(getattr(error, "message", "")) or str(error) or type(error).__name__

@@ -8,8 +8,9 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Footer, Input, Label, Static
 
 from app.tui import keymap
 from app.tui.widgets.entry import Entry
@@ -43,7 +44,9 @@ class OutputScreen(Screen[None]):
         """Make the pane."""
         yield Static(self._title, id="title", markup=False)
         yield LogView(empty="This step printed nothing.", id="output")
-        yield Entry("search the output", id="search")
+        with Horizontal(classes="bar"):
+            yield Label("search")
+            yield Entry("text in the output", id="search")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -73,6 +76,10 @@ class OutputScreen(Screen[None]):
     @on(Input.Submitted, "#search")
     def _search_done(self, event: Input.Submitted) -> None:
         self.set_class(bool(event.value), "-searching")
+        self.view.focus()
+
+    def action_focus_list(self) -> None:
+        """Go from the search to the output."""
         self.view.focus()
 
     def action_hit(self, direction: int) -> None:

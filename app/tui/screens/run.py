@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
+from textual.containers import Container, Horizontal
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Input
+from textual.widgets import Footer, Input, Label
 
 from app.engine.events import Phase
 from app.tui import keymap, signs
@@ -72,7 +72,9 @@ class RunScreen(Screen[None]):
             with Container(id="right"):
                 yield Timeline(id="timeline")
                 yield LogView(id="console")
-        yield Entry("search the console", id="search")
+        with Horizontal(classes="bar"):
+            yield Label("search")
+            yield Entry("text in the console", id="search")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -242,6 +244,10 @@ class RunScreen(Screen[None]):
     @on(Input.Submitted, "#search")
     def _search_done(self, event: Input.Submitted) -> None:
         self.set_class(bool(event.value), "-searching")
+        self.console.focus()
+
+    def action_focus_list(self) -> None:
+        """Go from the search to the console."""
         self.console.focus()
 
     def action_hit(self, direction: int) -> None:

@@ -9,9 +9,9 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
+from textual.containers import Container, Horizontal
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Footer, Input, Label, Static
 
 from app.engine.state import TestState
 from app.tui import keymap, signs
@@ -66,7 +66,9 @@ class TestsScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Make the panes."""
         yield Static(id="title", markup=False)
-        yield Entry("filter: words, tag:NAME, -not", id="filter")
+        with Horizontal(classes="bar"):
+            yield Label("filter")
+            yield Entry("words, tag:NAME, group:NAME, -not", id="filter")
         with Container(id="panes"):
             yield TestList(self.rows, self._live_tests, id="tests")
             yield Static(id="empty", markup=False)
@@ -213,6 +215,10 @@ class TestsScreen(Screen[None]):
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self) -> None:
+        self.test_list.focus()
+
+    def action_focus_list(self) -> None:
+        """Go from the filter to the list."""
         self.test_list.focus()
 
     def action_filter(self) -> None:

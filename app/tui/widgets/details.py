@@ -128,7 +128,7 @@ def _write_test(writer: _Writer, test: Test, rows: TestRows, when: str) -> None:
         writer.put(f"{step.action:<10}", "accent")
         writer.line(step.name)
         told = step_words(step)
-        if told and told != step.name:
+        if told and told not in step.name:
             for part in told.strip().splitlines():
                 writer.line(f"    {part}", "dim")
     warnings = rows.warnings(test)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from textual.binding import BindingType
 from textual.widgets import Input
+
+from app.tui import keymap
 
 
 class Entry(Input):
     """An input without a border and with a still cursor."""
 
+    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("entry")
     DEFAULT_CSS = """
     Entry {
         height: 1;

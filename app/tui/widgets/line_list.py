@@ -20,6 +20,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from app.tui import keymap
+from app.tui.messages import PaneBroke
 
 TONES = ("plain", "dim", "good", "bad", "warn", "live", "accent", "head")
 """The names of colours a row may use; each is a component class ``line--NAME``."""
@@ -216,7 +217,12 @@ class LineList(ScrollView, can_focus=True):
         """Draw row ``index`` over ``background``."""
         segments: list[Segment] = []
         used = 0
-        for cell in self.draw_row(index, width):
+        try:
+            cells = list(self.draw_row(index, width))
+        except Exception as error:
+            self.post_message(PaneBroke(error))
+            cells = [Cell(f" this row cannot be drawn: {type(error).__name__}", "warn")]
+        for cell in cells:
             if used >= width:
                 break
             length = len(cell.text) if cell.text.isascii() else cell_len(cell.text)

@@ -23,6 +23,7 @@ from textual.strip import Strip
 
 from app.tui import ansi, keymap
 from app.tui.log_file import LogFile, LogSearch
+from app.tui.messages import PaneBroke
 from app.tui.signs import counted
 
 POLL = 0.1
@@ -340,7 +341,11 @@ class LogView(ScrollView, can_focus=True):
                 )
             return Strip.blank(width, base)
         left = round(self.scroll_x)
-        strip = self._line_strip(number, base)
+        try:
+            strip = self._line_strip(number, base)
+        except Exception as error:
+            self.post_message(PaneBroke(error))
+            strip = Strip([Segment("this line cannot be drawn", base)])
         return strip.crop_extend(left, left + width, base).apply_offsets(left, number)
 
     def _line_strip(self, number: int, base: Style) -> Strip:

@@ -68,8 +68,7 @@ class RunHeader(RunProgress):
         if session.active:
             estimate = session.estimate()
             if estimate is not None:
-                about = "very roughly" if estimate.rough else "about"
-                parts.append(f"{about} {_rounded(estimate.seconds)} left")
+                parts.append(_rounded(estimate.seconds, rough=estimate.rough) + " left")
             parts.append(signs.counted(len(state.running()), "machine") + " at work")
             if state.started is not None:
                 parts.append(f"at most {state.started.parallel} at once")
@@ -89,7 +88,7 @@ class StatusStrip(RunProgress):
     """One line on the tests screen while there is a run to go back to."""
 
     DEFAULT_CSS = """
-    StatusStrip { height: 1; padding: 0 1; background: $panel; dock: bottom; display: none; }
+    StatusStrip { height: 1; padding: 0 1; background: $panel; display: none; }
     StatusStrip.-shown { display: block; }
     """
 
@@ -125,8 +124,9 @@ def _state_tone(session: RunSession) -> str:
     return {"passed": "good", "failed": "bad", "running": "live"}.get(word, "warn")
 
 
-def _rounded(seconds: float) -> str:
+def _rounded(seconds: float, *, rough: bool) -> str:
     if seconds < 10:
         return "a few seconds"
     step = 5 if seconds < 120 else 30
-    return signs.duration(float(round(seconds / step) * step)).replace(".0s", "s")
+    told = signs.duration(float(round(seconds / step) * step)).replace(".0s", "s")
+    return f"{'very roughly' if rough else 'about'} {told}"

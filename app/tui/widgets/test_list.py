@@ -150,9 +150,10 @@ class TestList(LineList):
         if not self.rows.can_run(test):
             return signs.BROKEN, "broken"
         live = self._live_tests().get(test.name)
-        if live is not None and live.result is None:
+        if live is not None:
             sign = signs.of_test(live)
-            return sign, sign.word[:7]
+            took = live.result.duration if live.result else 0.0
+            return sign, signs.duration(took) if took else sign.word[:7]
         last = self.rows.results.get(test.name)
         if last is None:
             return signs.NEVER_RAN, ""
