@@ -26,11 +26,20 @@ class FilterCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Move excluding filters behind ``--``, where they are taken as they are."""
         own = {name for param in self.get_params(ctx) for name in param.opts}
+        wants_value = {
+            name
+            for param in self.get_params(ctx)
+            if isinstance(param, click.Option) and not param.is_flag and not isinstance(param.flag_value, int)
+            for name in param.opts
+        }
         end = args.index("--") if "--" in args else len(args)
-        head, rest = args[:end], args[end + 1 :]
-        excluding = [a for a in head if a.startswith("-") and not a.startswith("--") and a not in own]
-        kept = [a for a in head if a not in excluding]
-        return super().parse_args(ctx, [*kept, "--", *excluding, *rest])
+        kept: list[str] = []
+        excluding: list[str] = []
+        for word in args[:end]:
+            excludes = word.startswith("-") and not word.startswith("--") and word not in own
+            is_value = bool(kept) and kept[-1] in wants_value
+            (excluding if excludes and not is_value else kept).append(word)
+        return super().parse_args(ctx, [*kept, "--", *excluding, *args[end + 1 :]])
 
 
 json_output = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
