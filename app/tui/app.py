@@ -66,7 +66,7 @@ class Workbench(App[int]):
         """Whether a redraw of the run was asked for and is still to come."""
         self._starting = False
         self._leaving = False
-        self._reports = 0
+        self._reported: set[str] = set()
         for known in theme.THEMES:
             self.register_theme(known)
         self.theme = theme_name if theme_name in self.available_themes else theme.DARK.name
@@ -329,11 +329,12 @@ class Workbench(App[int]):
 
     def report(self, error: BaseException) -> None:
         """Show an error of the workbench itself without ending it."""
-        self._reports += 1
-        if self._reports > 3 or self._leaving:
-            return
         text = "".join(traceback.format_exception(error))
-        self.push_screen(Report(text))
+        if self._leaving or text in self._reported:
+            return
+        self._reported.add(text)
+        if not isinstance(self.screen, Report):
+            self.push_screen(Report(text))
 
 
 def run_workbench(engine: EngineApi, *, theme: str | None = None) -> int:

@@ -48,7 +48,9 @@ def test_every_segment_has_the_background_of_the_pane() -> None:
     assert ansi.segments("\x1b[39mx", base)[0].style.color == base.color
 
 
-@given(st.text(alphabet=st.sampled_from("ab \t\r\x1b[]()PX;:?>0123456789mHJK\x07\\²\x9b\x00ü漢"), max_size=80))
+@given(
+    st.text(alphabet=st.sampled_from("ab \t\r\x1b[]()PX;:?>0123456789mHJK\x07\\²\x9b\x00ü漢"), max_size=80)
+)
 def test_nothing_a_guest_prints_breaks_a_line(line: str) -> None:
     seen = ansi.plain(line)
     assert "\x1b" not in seen

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -125,7 +124,7 @@ def test_a_flood_costs_a_bounded_amount_of_memory(tmp_path: Path) -> None:
     log = LogFile(path)
     read_all(log)
     assert log.line_count == total
-    assert log.size == os.path.getsize(path)
+    assert log.size == path.stat().st_size
     for number in (0, 1, 123_456, total - 1):
         assert log.line(number) == (line % number)[:-1]
     held = sum(len(data) + ends.itemsize * len(ends) for data, ends in log._blocks.values())

@@ -123,7 +123,9 @@ def test_step_kinds_fold_repeats() -> None:
     assert signs.step_kinds(["add", "wait", "shell", "shell", "http"]) == "add wait shell x2 http"
 
 
-@pytest.mark.parametrize("text", ["", "short", "exactly 10", "much too long a text", "漢字漢字漢字漢字", "aé漢b"])
+@pytest.mark.parametrize(
+    "text", ["", "short", "exactly 10", "much too long a text", "漢字漢字漢字漢字", "aé漢b"]
+)
 def test_fit_is_exact(text: str) -> None:
     from rich.cells import cell_len
 

@@ -220,7 +220,7 @@ class LineList(ScrollView, can_focus=True):
         try:
             cells = list(self.draw_row(index, width))
         except Exception as error:
-            self.post_message(PaneBroke(error))
+            self.app.post_message(PaneBroke(error))
             cells = [Cell(f" this row cannot be drawn: {type(error).__name__}", "warn")]
         for cell in cells:
             if used >= width:

@@ -344,7 +344,7 @@ class LogView(ScrollView, can_focus=True):
         try:
             strip = self._line_strip(number, base)
         except Exception as error:
-            self.post_message(PaneBroke(error))
+            self.app.post_message(PaneBroke(error))
             strip = Strip([Segment("this line cannot be drawn", base)])
         return strip.crop_extend(left, left + width, base).apply_offsets(left, number)
 
