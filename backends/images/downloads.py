@@ -36,6 +36,14 @@ class Downloads:
         except OSError:
             return False
 
+    def is_good(self, package: PackageFile) -> bool:
+        """Hash a package that is there, and delete it if it is damaged; blocking."""
+        path = self.path(package)
+        if sha256_of(path) == package.sha256:
+            return True
+        path.unlink()
+        return False
+
     def accept(self, package: PackageFile, file: Path) -> bool:
         """Take a downloaded file in if its checksum is right; blocking.
 

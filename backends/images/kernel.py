@@ -15,6 +15,8 @@ from backends.images.compression import CompressionError, compression_of, decomp
 _XEN_PHYS32_ENTRY = "18"
 """Type of the ELF note that names the entry point for PVH."""
 
+_SIGNATURE_END = b"~Module signature appended~\n"
+
 
 class KernelError(ValueError):
     """The kernel cannot be booted by vmbench."""
@@ -72,6 +74,18 @@ def _payload(image: bytes) -> bytes:
         return decompress(payload)
     except CompressionError as error:
         raise KernelError(f"the kernel's payload cannot be unpacked: {error}") from error
+
+
+def without_signature(module: bytes) -> bytes:
+    """Return a module without the signature appended to it.
+
+    The package it came from was verified; checking each module again costs boot time.
+    """
+    if not module.endswith(_SIGNATURE_END):
+        return module
+    trailer = len(module) - len(_SIGNATURE_END) - 12
+    (length,) = struct.unpack_from(">I", module, trailer + 8)
+    return module[: trailer - length]
 
 
 def module_dependencies(module: bytes) -> tuple[str, tuple[str, ...]]:

@@ -250,12 +250,12 @@ class ImageStore:
         self, recipe: Recipe, report: OnProgress, *, newest: bool, force: bool = False
     ) -> BootImage:
         await asyncio.to_thread(self._sweep, recipe)
-        source_name, packages = ("", ()) if newest else self._reusable(recipe)
+        source_name, packages = ("", ()) if newest else await self._reusable(recipe, report)
         if not packages:
             source = self._source()
             source_name = source.name
             packages = await source.resolve(recipe.requirements, report)
-            missing = [each for each in packages if not self.downloads.has(each)]
+            missing = await asyncio.to_thread(self._missing, packages, report)
             if missing:
                 await source.fetch(missing, self.downloads, report)
         digest = digest_of(recipe.fingerprint(), packages)
@@ -272,12 +272,22 @@ class ImageStore:
         assert found is not None
         return found
 
-    def _reusable(self, recipe: Recipe) -> tuple[str, tuple[PackageFile, ...]]:
+    async def _reusable(self, recipe: Recipe, report: OnProgress) -> tuple[str, tuple[PackageFile, ...]]:
         """Packages of the current build when all are still here: an upgrade needs no network then."""
         manifest = read_manifest(self._home(recipe) / (self._current(recipe) or "none"))
-        if manifest and all(self.downloads.has(each) for each in manifest.packages):
+        if manifest and not await asyncio.to_thread(self._missing, manifest.packages, report):
             return manifest.source, manifest.packages
         return "", ()
+
+    def _missing(self, packages: Sequence[PackageFile], report: OnProgress) -> tuple[PackageFile, ...]:
+        """Those that are not here; one that was damaged since it came is deleted and missing too."""
+        missing = tuple(each for each in packages if not self.downloads.has(each))
+        here = [each for each in packages if each not in missing]
+        for index, package in enumerate(here):
+            report(Progress("verifying", index, len(here), package.title))
+            if not self.downloads.is_good(package):
+                missing += (package,)
+        return missing
 
     def _make(
         self,
@@ -292,16 +302,6 @@ class ImageStore:
         folder = Path(tempfile.mkdtemp(prefix=_BUILD, dir=home))
         folder.chmod(0o755)
         try:
-            for index, package in enumerate(packages):
-                check()
-                report(Progress("verifying", index, len(packages), package.title))
-                path = self.downloads.path(package)
-                if sha256_of(path) != package.sha256:
-                    path.unlink()
-                    raise BackendError(
-                        f"the cached package {package.title} was damaged and has been removed",
-                        remedy=f"vmbench image build {recipe.name}",
-                    )
 
             def step(done: int, total: int, detail: str) -> None:
                 check()
