@@ -36,6 +36,8 @@ from backends.store import MachineFolder, MachineRecord
 QEMU_LOG = "qemu.log"
 NICENESS = 5
 """Guests yield to the person: added to the niceness of the guest's process."""
+GOING_DOWN = 2.0
+"""Seconds that a broken connection waits to learn whether the guest's process ends."""
 POLITE_COMMAND = "sync; poweroff -f"
 
 T = TypeVar("T")
@@ -233,6 +235,9 @@ class QemuMachine:
         task = asyncio.ensure_future(wanted)
         try:
             await asyncio.wait({task, self._exit}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done() and isinstance(task.exception(), BackendError):
+                # A guest that goes down closes its connections a moment before its process ends.
+                await asyncio.wait({self._exit}, timeout=GOING_DOWN)
             if self._exit.done() and not (task.done() and task.exception() is None):
                 raise MachineDied(self._death(), detail=console.tail(self.console_log))
             return await task

@@ -1,0 +1,60 @@
+"""Real guests for tests: one cached image, a store per test, machines that are always removed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from backends.base import MachineRequest
+from backends.images.store import ImageStore
+from backends.qemu.backend import QemuBackend, make_backends
+from backends.qemu.machine import QemuMachine
+from backends.store import MachineStore
+
+REPO = Path(__file__).resolve().parents[2]
+
+Boot = Callable[..., Awaitable[QemuMachine]]
+
+
+@pytest.fixture(scope="session")
+def image_store() -> ImageStore:
+    """The image cache that all tests share; the tiny guest is in it."""
+    root = Path(os.environ.get("VMBENCH_TEST_CACHE", REPO / ".cache" / "images"))
+    store = ImageStore(root)
+    asyncio.run(store.ensure("tiny"))
+    return store
+
+
+@pytest.fixture
+def machine_store(tmp_path: Path) -> MachineStore:
+    return MachineStore(tmp_path / "machines")
+
+
+@pytest.fixture
+async def backends(
+    machine_store: MachineStore, image_store: ImageStore
+) -> AsyncIterator[dict[str, QemuBackend]]:
+    made = dict(make_backends(machine_store, image_store))
+    yield made
+    for backend in made.values():
+        await backend.close()
+
+
+@pytest.fixture
+async def boot(backends: dict[str, QemuBackend]) -> AsyncIterator[Boot]:
+    """Boots machines: ``await boot("microvm", memory=256)``; all are removed after the test."""
+    machines: list[QemuMachine] = []
+
+    async def boot_one(backend: str = "microvm", **wishes: object) -> QemuMachine:
+        machine = await backends[backend].create(MachineRequest(**wishes))  # type: ignore[arg-type]
+        machines.append(machine)
+        await machine.start()
+        return machine
+
+    yield boot_one
+    for machine in machines:
+        await machine.remove()
