@@ -105,6 +105,8 @@ class _GuestTransport(httpx.AsyncBaseTransport):
         if url.scheme not in ("http", "https") or not url.host:
             raise httpx.UnsupportedProtocol(f"{str(url)!r} is no http:// or https:// URL")
         host, port = url.host, url.port or (443 if url.scheme == "https" else 80)
+        if port > 65535:
+            raise httpx.UnsupportedProtocol(f"there is no port {port}")
         if (host, port) not in self._ports:
             target = "127.0.0.1" if host == "localhost" else host
             self._ports[host, port] = await self._stack.enter_async_context(

@@ -123,7 +123,7 @@ async def test_several_processes_never_take_more_than_there_is(tmp_path):
     """Each process runs many machines; the sum of the leases in the ledger is checked at every step."""
     workers = []
     for _ in range(3):
-        workers.append(subprocess.Popen([sys.executable, "-c", WORKER, str(tmp_path)]))  # noqa: ASYNC220
+        workers.append(subprocess.Popen([sys.executable, "-c", WORKER, str(tmp_path)]))  # noqa: ASYNC220, PERF401
     try:
         codes = [await asyncio.to_thread(worker.wait, 120) for worker in workers]
     finally:
