@@ -1,0 +1,47 @@
+"""``doctor``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import app.engine.doctor
+from app.engine.doctor import Check, Status
+from tests.cli_desk import Desk
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, *checks: Check) -> None:
+    monkeypatch.setattr(app.engine.doctor, "examine", lambda paths, host, requested_accel: list(checks))
+
+
+GOOD = Check(name="python", status=Status.OK, found="3.12")
+BAD = Check(name="qemu", status=Status.FAIL, found="not installed", remedy="apt-get install qemu")
+
+
+def test_a_host_that_is_able(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, GOOD)
+    done = desk.call("doctor")
+    assert done.code == 0
+    assert done.out == "ok    python        3.12\nthis host can run tests\n"
+
+
+def test_a_host_that_is_not(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, GOOD, BAD)
+    done = desk.call("doctor")
+    assert done.code == 3
+    assert "fail  qemu" in done.out and "try: apt-get install qemu" in done.out
+
+
+def test_as_json(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, GOOD, BAD)
+    done = desk.call("doctor", "--json")
+    document = json.loads(done.out)
+    assert (done.code, document["able"]) == (3, False)
+    assert document["checks"][1]["remedy"] == "apt-get install qemu"
+
+
+def test_on_this_very_host(desk: Desk) -> None:
+    done = desk.call("doctor")
+    assert done.code in (0, 3)
+    assert done.err == ""
