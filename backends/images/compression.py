@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import lzma
 import zlib
 from collections.abc import Callable
+from typing import Protocol
 
 import lz4.block
 import lz4.frame
@@ -20,16 +20,32 @@ class CompressionError(ValueError):
     """The bytes are in no known format or are damaged."""
 
 
+class _Stream(Protocol):
+    """What the decompressors of several libraries have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+def _whole(stream: _Stream, data: bytes) -> bytes:
+    out = stream.decompress(data)
+    if not stream.eof:
+        raise CompressionError("the stream ends too early")
+    return out
+
+
 def _gzip(data: bytes) -> bytes:
-    return zlib.decompressobj(wbits=31).decompress(data)
+    return _whole(zlib.decompressobj(wbits=31), data)
 
 
 def _xz(data: bytes) -> bytes:
-    return lzma.LZMADecompressor().decompress(data)
+    return _whole(lzma.LZMADecompressor(), data)
 
 
 def _zstd(data: bytes) -> bytes:
-    return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    return _whole(zstandard.ZstdDecompressor().decompressobj(), data)
 
 
 def _lz4_legacy(data: bytes) -> bytes:
@@ -76,7 +92,6 @@ def decompress(data: bytes) -> bytes:
                 return decode(data)
             except (
                 zlib.error,
-                gzip.BadGzipFile,
                 lzma.LZMAError,
                 zstandard.ZstdError,
                 lz4.block.LZ4BlockError,
