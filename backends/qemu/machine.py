@@ -103,9 +103,9 @@ class QemuMachine:
         return keys.ssh_command(self.folder, self.id, port) if port else ""
 
     @property
-    def argv(self) -> tuple[str, ...]:
-        """QEMU's command line."""
-        return argv(self._launch)
+    def launch(self) -> LaunchSpec:
+        """What QEMU is started with."""
+        return self._launch
 
     async def start(self, *, on_phase: PhaseSink | None = None) -> None:
         """Boot and wait until the guest takes commands; see ``backends.base.Machine.start``."""
@@ -145,7 +145,7 @@ class QemuMachine:
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *("nice", "-n", str(NICENESS)),
-                *self.argv,
+                *argv(self._launch),
                 cwd=self.folder,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
