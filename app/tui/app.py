@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
+import time
 import traceback
 from collections.abc import Iterable
 from typing import ClassVar
@@ -15,8 +16,7 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from app.engine.api import EngineApi, LastResult, RunOptions
-from app.engine.events import Outcome
+from app.engine.api import EngineApi, RunOptions
 from app.tui import keymap, signs, theme
 from app.tui.clock import Clock
 from app.tui.messages import (
@@ -64,6 +64,8 @@ class Workbench(App[int]):
         self.animation_level = "none"
         self.redraw_due = False
         """Whether a redraw of the run was asked for and is still to come."""
+        self._redraw_cost = 0.0
+        self._done = 0
         self._starting = False
         self._leaving = False
         self._reported: set[str] = set()
@@ -158,6 +160,7 @@ class Workbench(App[int]):
     def on_run_began(self, message: RunBegan) -> None:
         """Follow the run and show it."""
         self.session = message.session
+        self._done = 0
         self._follow(message.session)
         self.view_run()
 
@@ -174,14 +177,18 @@ class Workbench(App[int]):
         """Ask for one redraw for all the events of a frame."""
         if not self.redraw_due:
             self.redraw_due = True
-            self.set_timer(FRAME, self._refresh_run)
+            self.set_timer(max(FRAME, 4 * self._redraw_cost), self._refresh_run)
 
     def _refresh_run(self) -> None:
         self.redraw_due = False
         if self._leaving:
             return
         session = self.session
+        began = time.perf_counter()
         try:
+            if session is not None and session.state.done != self._done:
+                self._done = session.state.done
+                self.rows.results = {**self.rows.results, **session.results()}
             for screen in self.screen_stack:
                 if isinstance(screen, RunScreen) and screen.session is session:
                     screen.run_changed()
@@ -190,23 +197,14 @@ class Workbench(App[int]):
                 self.tests_screen.run_changed()
         except Exception as error:
             self.report(error)
+        # Very large runs are drawn less often, so that drawing never takes more than a part of the time.
+        self._redraw_cost = time.perf_counter() - began
 
     def on_run_ended(self, message: RunEnded) -> None:
         """Tell how it went, and take its results over."""
         if self._leaving:
             return
         session = message.session
-        results = dict(self.rows.results)
-        for test in session.state.tests.values():
-            if test.result is not None and test.outcome is not Outcome.SKIPPED:
-                ended = session.state.started_time + (test.ended or 0.0)
-                results[test.name] = LastResult(
-                    outcome=test.result.outcome,
-                    duration=test.result.duration,
-                    time=ended,
-                    run=session.handle.id,
-                )
-        self.rows.results = results
         self._refresh_run()
         self.tests_screen.refresh_all()
         for screen in self.screen_stack:

@@ -60,6 +60,19 @@ class RunSession:
         """Return how long the run still takes, where that can be told."""
         return remaining(self.state, self.before, self.now())
 
+    def results(self) -> dict[str, LastResult]:
+        """Return how the tests ended so far, by name; one that was skipped keeps its older result."""
+        return {
+            test.name: LastResult(
+                outcome=test.result.outcome,
+                duration=test.result.duration,
+                time=self.state.started_time + (test.ended or 0.0),
+                run=self.handle.id,
+            )
+            for test in self.state.tests.values()
+            if test.result is not None and test.result.outcome is not Outcome.SKIPPED
+        }
+
     def failed(self) -> list[TestState]:
         """Return the tests that ended in a failure or an error, in plan order."""
         bad = (Outcome.FAILED, Outcome.ERROR)

@@ -111,12 +111,12 @@ class TestsScreen(Screen[None]):
         """Show where the run is."""
         self.query_one(StatusStrip).show(self.workbench.session)
         self.test_list.refresh()
+        self._show_details()
 
     def refresh_all(self) -> None:
         """Draw everything again."""
         self._show_title()
         self._show_empty()
-        self._show_details()
         self.run_changed()
 
     # parts

@@ -38,6 +38,11 @@ class Details(VerticalScroll):
     Details > Static { width: 1fr; height: auto; }
     """
 
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._row: Row | None = None
+        self._shown: Text | None = None
+
     def compose(self) -> ComposeResult:
         """Make the one text."""
         yield Static(id="details-text")
@@ -51,8 +56,12 @@ class Details(VerticalScroll):
             when: When the test ran last, for people.
         """
         text = self._text(row, rows, when)
+        if text == self._shown:
+            return
+        if row != self._row:
+            self.scroll_home(animate=False)
+        self._row, self._shown = row, text
         self.query_one("#details-text", Static).update(text)
-        self.scroll_home(animate=False)
 
     def _text(self, row: Row | None, rows: TestRows, when: str) -> Text:
         variables = self.app.theme_variables

@@ -125,6 +125,11 @@ class LineList(ScrollView, can_focus=True):
     # rows
 
     @property
+    def view(self) -> Size:
+        """The size of what is seen, without the scroll bar."""
+        return self.scrollable_content_region.size
+
+    @property
     def count(self) -> int:
         """How many rows there are."""
         return self._count
@@ -132,7 +137,7 @@ class LineList(ScrollView, can_focus=True):
     def set_count(self, count: int) -> None:
         """Say how many rows there are now, and draw those in view again."""
         self._count = count
-        size = Size(self.scrollable_content_region.width, count)
+        size = Size(self.view.width, count)
         if size != self.virtual_size:
             self.virtual_size = size
         self.cursor = self.validate_cursor(self.cursor)
@@ -141,13 +146,13 @@ class LineList(ScrollView, can_focus=True):
     def refresh_row(self, index: int) -> None:
         """Draw one row again, if it is in view."""
         y = index - round(self.scroll_y)
-        if 0 <= y < self.size.height:
+        if 0 <= y < self.view.height:
             self.refresh(Region(0, y, self.size.width, 1))
 
     def visible_rows(self) -> range:
         """Return the indexes of the rows in view."""
         top = round(self.scroll_y)
-        return range(top, min(self._count, top + self.size.height))
+        return range(top, min(self._count, top + self.view.height))
 
     def validate_cursor(self, cursor: int) -> int:
         """Keep the cursor on a row."""
@@ -177,7 +182,7 @@ class LineList(ScrollView, can_focus=True):
 
     def show_cursor(self) -> None:
         """Scroll so that the row under the cursor is in view."""
-        height = self.size.height
+        height = self.view.height
         if not height:
             return
         if self.cursor < self.scroll_y:
@@ -202,7 +207,7 @@ class LineList(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of the view."""
-        width = self.size.width
+        width = self.view.width
         index = round(self.scroll_y) + y
         base = self.rich_style
         if index >= self._count:
@@ -246,7 +251,7 @@ class LineList(ScrollView, can_focus=True):
 
     def action_page(self, pages: int) -> None:
         """Move the cursor by ``pages`` of the view."""
-        self.cursor += pages * max(1, self.size.height - 1)
+        self.cursor += pages * max(1, self.view.height - 1)
 
     def action_first(self) -> None:
         """Move the cursor to the first row."""
@@ -283,7 +288,7 @@ class LineList(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Keep the cursor in view."""
-        self.virtual_size = Size(self.scrollable_content_region.width, self._count)
+        self.virtual_size = Size(self.view.width, self._count)
         self.show_cursor()
 
 

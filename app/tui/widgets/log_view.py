@@ -94,6 +94,11 @@ class LogView(ScrollView, can_focus=True):
     # what is shown
 
     @property
+    def view(self) -> Size:
+        """The size of what is seen, without the scroll bars."""
+        return self.scrollable_content_region.size
+
+    @property
     def path(self) -> Path | None:
         """The file that is shown."""
         return self.log_file.path if self.log_file else None
@@ -135,7 +140,7 @@ class LogView(ScrollView, can_focus=True):
     def visible_text(self) -> str:
         """Return the lines in view."""
         top = round(self.scroll_y)
-        stop = min(self.line_count, top + self.size.height)
+        stop = min(self.line_count, top + self.view.height)
         return "\n".join(self.line_text(number) for number in range(top, stop))
 
     # work in slices
@@ -280,7 +285,7 @@ class LogView(ScrollView, can_focus=True):
         if self.finder is None or not self.finder.lines:
             return False
         if self._hit is None:
-            here = round(self.scroll_y) - 1 if direction > 0 else round(self.scroll_y) + self.size.height
+            here = round(self.scroll_y) - 1 if direction > 0 else round(self.scroll_y) + self.view.height
         else:
             here = self._hit
         hit = self.finder.after(here) if direction > 0 else self.finder.before(here)
@@ -289,8 +294,8 @@ class LogView(ScrollView, can_focus=True):
         self._hit = hit
         self.following = False
         top = round(self.scroll_y)
-        if not top <= hit < top + self.size.height:
-            self.scroll_to(y=max(0, hit - self.size.height // 2), animate=False, force=True)
+        if not top <= hit < top + self.view.height:
+            self.scroll_to(y=max(0, hit - self.view.height // 2), animate=False, force=True)
         self._strips.clear()
         self.refresh()
         self._tell()
@@ -331,7 +336,7 @@ class LogView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Draw one line of the view."""
         base = self.rich_style
-        width = self.size.width
+        width = self.view.width
         number = round(self.scroll_y) + y
         if number >= self.line_count:
             if y == 0 and self.line_count == 0:

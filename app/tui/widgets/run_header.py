@@ -80,7 +80,10 @@ class RunHeader(RunProgress):
         elif state.started is not None:
             parts.append(f"run {state.started.run}")
         for part in parts:
-            text.append(f"  ·  {part}", self.colour("dim"))
+            told = f"  ·  {part}"
+            if text.plain.rindex("\n") + width - 2 < len(text.plain) + len(told):
+                break
+            text.append(told, self.colour("dim"))
         self.update(text, layout=False)
 
 

@@ -126,9 +126,9 @@ class Timeline(LineList):
     def _show_below(self, step: int) -> None:
         """Bring as much of a step's output into view as fits, its own row kept in view."""
         rows = [row for row, line in enumerate(self._lines) if line.step == step]
-        last = min(rows[-1], rows[0] + self.size.height - 1)
-        if last >= round(self.scroll_y) + self.size.height:
-            self.scroll_to(y=last - self.size.height + 1, animate=False, force=True)
+        last = min(rows[-1], rows[0] + self.view.height - 1)
+        if last >= round(self.scroll_y) + self.view.height:
+            self.scroll_to(y=last - self.view.height + 1, animate=False, force=True)
 
     def _machine_lines(self, test: TestState) -> list[_Line]:
         if not test.machine:
