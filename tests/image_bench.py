@@ -1,13 +1,20 @@
-"""Small packages and kernels for tests of the image builder."""
+"""Small packages, kernels, sources and recipes for tests of the image builder."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import lzma
+import os
 import struct
 import tarfile
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from backends.images.downloads import Downloads
+from backends.images.progress import OnProgress
+from backends.images.recipe import INITRAMFS, KERNEL, PackageFile, Requirement
 
 
 def make_tar(files: Mapping[str, bytes | str], prefix: str = ".") -> bytes:
@@ -77,3 +84,72 @@ def make_deb(
         )
     )
     return path
+
+
+class SmallSource:
+    """Packages made on the spot: what ``resolve`` names can be changed between builds."""
+
+    name = "small"
+
+    def __init__(self, **contents: bytes) -> None:
+        self.contents = contents
+        self.fetched: list[str] = []
+        self.resolved = 0
+
+    async def resolve(
+        self, requirements: Sequence[Requirement], on_progress: OnProgress
+    ) -> tuple[PackageFile, ...]:
+        self.resolved += 1
+        return tuple(
+            PackageFile(name=name, version="1", sha256=sha256(content), size=len(content))
+            for name, content in sorted(self.contents.items())
+        )
+
+    async def fetch(
+        self, packages: Sequence[PackageFile], downloads: Downloads, on_progress: OnProgress
+    ) -> None:
+        downloads.folder.mkdir(parents=True, exist_ok=True)
+        for package in packages:
+            self.fetched.append(package.name)
+            downloads.path(package).write_bytes(self.contents[package.name])
+
+
+class SmallRecipe:
+    """An image of a few bytes.
+
+    Args:
+        gate: Folder in which each build leaves a file ``started-PID`` and then waits for one named
+            ``go``; ``None`` to build at once.
+    """
+
+    name = "small"
+    description = "an image for tests"
+    cmdline = ("quiet",)
+    requirements: tuple[Requirement, ...] = ()
+
+    def __init__(self, version: int = 1, gate: Path | None = None) -> None:
+        self.version = version
+        self.gate = gate
+
+    def fingerprint(self) -> str:
+        return f"small {self.version}"
+
+    def build(
+        self,
+        packages: Mapping[PackageFile, Path],
+        folder: Path,
+        report: Callable[[int, int, str], None],
+    ) -> None:
+        report(0, 2, "one")
+        (folder / KERNEL).write_bytes(b"".join(path.read_bytes() for path in packages.values()))
+        if self.gate:
+            (self.gate / f"started-{os.getpid()}").touch()
+            while not (self.gate / "go").exists():
+                report(1, 2, "waiting for the test")
+                time.sleep(0.01)
+        report(1, 2, "two")
+        (folder / INITRAMFS).write_bytes(b"initramfs")
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

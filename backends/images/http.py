@@ -15,7 +15,7 @@ from tenacity import (
     AsyncRetrying,
     retry_if_exception_type,
     stop_after_attempt,
-    wait_exponential_jitter,
+    wait_random_exponential,
 )
 
 from backends.base import BackendError
@@ -28,7 +28,6 @@ MIRROR = "https://snapshot.debian.org/file"
 
 _PARALLEL = 4
 _ATTEMPTS = 5
-_CHUNK = 1 << 16
 _TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 _REMEDY = "check the network, or set VMBENCH_IMAGE_MIRROR to a mirror; what is there already is kept"
 
@@ -51,7 +50,7 @@ class HttpSource:
     Args:
         mirror: Base address; Debian's archive of snapshots unless given.
         pins: The list; the one that vmbench ships unless given.
-        retry_wait: Seconds before the first retry; doubled each time.
+        retry_wait: Most seconds before the first retry; doubled each time.
     """
 
     name = "http"
@@ -123,7 +122,7 @@ class HttpSource:
         retrying = AsyncRetrying(
             retry=retry_if_exception_type((_WorthAnotherTry, httpx.TransportError)),
             stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_exponential_jitter(initial=self._retry_wait, max=15, jitter=self._retry_wait),
+            wait=wait_random_exponential(multiplier=self._retry_wait, max=15),
             reraise=True,
         )
         try:
@@ -183,7 +182,7 @@ class HttpSource:
             size = have if resumed else 0
             # Chunks are small enough for the page cache to take without a noticeable wait.
             with partial.open("ab" if resumed else "wb") as file:
-                async for chunk in response.aiter_bytes(_CHUNK):
+                async for chunk in response.aiter_raw():
                     size += len(chunk)
                     if size > package.size:
                         break

@@ -267,7 +267,7 @@ class ImageStore:
                 self._make(recipe, digest, source_name, packages, report, check)
 
             await _in_thread(make)
-        _write_text(self._home(recipe) / CURRENT, digest)
+        await asyncio.to_thread(_write_text, self._home(recipe) / CURRENT, digest)
         found = self._cached(recipe, "")
         assert found is not None
         return found
@@ -341,7 +341,10 @@ class ImageStore:
     def _sweep(self, recipe: Recipe) -> None:
         """Delete what builders that died left behind: whoever holds the lock is the only builder."""
         for left in self._home(recipe).glob(f"{_BUILD}*"):
-            shutil.rmtree(left, ignore_errors=True)
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
     def _remove(self, recipe: Recipe, digest: str) -> int:
         home = self._home(recipe)
