@@ -17,7 +17,9 @@ SLICE = 256 * 1024
 LONGEST_LINE = 4096
 MOST_FINDINGS = 50
 TAIL_LINES = 20
-TAIL_BYTES = 8192
+TAIL_BYTES = 64 * 1024
+LINES_BEFORE = 4
+"""Lines shown before the one that a tail is about."""
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;:?<=>]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)|[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -145,8 +147,14 @@ def worst(findings: Iterable[Finding]) -> Finding | None:
     return next((f for f in findings if f.kind is not Complaint.LOCKUP), None)
 
 
-def console_tail(path: Path, lines: int = TAIL_LINES) -> str:
-    """Return a console's last lines without escapes. Blocking, shortly."""
+def console_tail(path: Path, lines: int = TAIL_LINES, *, around: str = "") -> str:
+    """Return a console's last lines without escapes. Blocking, shortly.
+
+    Args:
+        path: The console's log.
+        lines: How many, at most.
+        around: A line; if it is among the log's last part, the lines are those it stands in.
+    """
     try:
         with path.open("rb") as file:
             file.seek(0, 2)
@@ -155,7 +163,13 @@ def console_tail(path: Path, lines: int = TAIL_LINES) -> str:
     except OSError:
         return ""
     found = [clean(line).rstrip() for line in data.decode(errors="replace").split("\n")]
-    return "\n".join([line for line in found if line][-lines:])
+    found = [line for line in found if line]
+    start = len(found) - lines
+    if around:
+        at = next((n for n, line in enumerate(found) if line.strip() == around), None)
+        start = start if at is None else min(start, at - min(LINES_BEFORE, lines - 1))
+    start = max(0, start)
+    return "\n".join(found[start : start + lines])
 
 
 def clean(text: str) -> str:

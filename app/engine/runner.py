@@ -50,7 +50,9 @@ from registry.model import Keep, Service, Step, Test
 CLEAN_UP_LIMIT = 60.0
 """Seconds after which a machine that cannot be put away is reported instead of waited for."""
 CANCEL_LIMIT = 5.0
-"""Seconds that a step has to end after its machine failed."""
+"""Seconds that a cancelled step has to end."""
+FAILED_LIMIT = 0.5
+"""The same after its machine failed: its removal ends whatever still holds on to it."""
 
 T = TypeVar("T")
 
@@ -288,7 +290,7 @@ class _Attempt:
             )
         if end.outcome is Outcome.PASSED:
             return end
-        tail = await off_loop(console_tail, machine.console_log)
+        tail = await off_loop(console_tail, machine.console_log, around=found.line if found else "")
         return replace(end, console_tail=tail or end.console_tail)
 
     async def _step(
@@ -382,8 +384,10 @@ class _Attempt:
         death = None if booting else asyncio.create_task(machine.died())
         if death is not None:
             waiting.add(death)  # type: ignore[arg-type]
+        limit = CANCEL_LIMIT
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            limit = FAILED_LIMIT
             if watch.panicked.done():
                 raise GuestPanicked(f"guest panicked: {watch.panicked.result()}")
             if task.done():
@@ -394,7 +398,7 @@ class _Attempt:
             for other in (task, death):
                 if other is not None and not other.done():
                     other.cancel()
-                    await unbroken(_settle(other))
+                    await unbroken(_settle(other, limit))
 
     async def _put_away(self, machine: Machine, end: AttemptEnd | None) -> None:
         """Keep the machine or remove it; ``end`` is ``None`` when the test was cancelled."""
@@ -439,9 +443,9 @@ class _Attempt:
         return f"vmbench itself failed: {type(error).__name__}: {error} (details: {path})"
 
 
-async def _settle(task: asyncio.Task[T]) -> None:
-    """Wait a while for a cancelled task; a machine that is gone may not let go of it before its removal."""
-    await asyncio.wait({task}, timeout=CANCEL_LIMIT)
+async def _settle(task: asyncio.Task[T], limit: float) -> None:
+    """Wait a while for a cancelled task to end."""
+    await asyncio.wait({task}, timeout=limit)
     if not task.done():
         task.add_done_callback(_take_exception)
     elif not task.cancelled():

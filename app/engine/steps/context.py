@@ -104,7 +104,8 @@ class StepContext:
             return
         result = await self.run(command.run, env=env, timeout=min(command.timeout, limit))
         if not result.ok:
-            raise StepFailed(f"{what} {describe(result, min(command.timeout, limit))}", result.exit_code)
+            ended = with_last_words(describe(result, min(command.timeout, limit)), result)
+            raise StepFailed(f"{what} {ended}", result.exit_code)
 
 
 def describe(result: ExecResult, timeout: float) -> str:
@@ -112,6 +113,12 @@ def describe(result: ExecResult, timeout: float) -> str:
     if result.timed_out:
         return f"timed out after {seconds(timeout)}"
     return f"exited with {result.exit_code}"
+
+
+def with_last_words(message: str, result: ExecResult) -> str:
+    """Return ``message`` and the last line that the command printed, if it printed any."""
+    said = last_line(result.stderr) or last_line(result.stdout)
+    return f"{message}: {said}" if said else message
 
 
 def last_line(data: bytes, limit: int = 200) -> str:

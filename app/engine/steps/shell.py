@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.engine.steps.context import StepContext, StepFailed, StepResult, describe, last_line
+from app.engine.steps.context import StepContext, StepFailed, StepResult, describe, with_last_words
 from app.engine.steps.polling import attempts
 from registry.model import ShellStep
 
@@ -18,10 +18,8 @@ async def shell(step: ShellStep, context: StepContext) -> StepResult:
         result = await context.run(step.run, env=context.env(), timeout=step.timeout)
         if result.ok:
             return StepResult(message=attempt.success(), exit_code=0)
-        message, exit_code = describe(result, step.timeout), result.exit_code
-        said = last_line(result.stderr) or last_line(result.stdout)
-        if said:
-            message += f": {said}"
+        message = with_last_words(describe(result, step.timeout), result)
+        exit_code = result.exit_code
         attempt.failed(message, context.outputs)
     if step.poll is not None:
         message = f"no success in {step.poll.attempts} attempts; the last one {message}"

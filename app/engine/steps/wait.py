@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.engine.steps.context import StepContext, StepResult, describe, expand, last_line
+from app.engine.steps.context import StepContext, StepResult, describe, expand, with_last_words
 from app.engine.steps.guest_http import GuestHttp, NoAnswer
 from app.engine.steps.polling import until_ready
 from registry.model import ReadyCheck, WaitStep
@@ -30,8 +30,7 @@ async def wait(step: WaitStep, context: StepContext) -> StepResult:
             return await _listens(context, check.tcp, limit)
         if check.exec is not None:
             result = await context.machine.exec(check.exec, env=env, timeout=limit)
-            said = last_line(result.stderr) or last_line(result.stdout)
-            return "" if result.ok else describe(result, limit) + (f": {said}" if said else "")
+            return "" if result.ok else with_last_words(describe(result, limit), result)
         return await _answers(context, check, env)
 
     tries = await until_ready(probe, what=service.name, timeout=step.timeout)
