@@ -126,13 +126,13 @@ class Table:
         value = self.data.get(name)
         if value is None:
             return None
-        if not isinstance(value, str):
-            self.wrong(name, "a string", f'write {name} = "…"')
-            return None
-        if "\0" in value:
+        if isinstance(value, str):
+            if "\0" not in value:
+                return value
             self.error(name, "the string holds a NUL character", "remove it; commands cannot bear it")
-            return None
-        return value
+        else:
+            self.wrong(name, "a string", f'write {name} = "…"')
+        return None
 
     def required(self, name: str) -> str:
         """Return a string that must be there and say something; an empty one after an error."""
