@@ -1,4 +1,4 @@
-"""Opens the workbench on this terminal over the recorded run: ``python tests/tui/play_workbench.py [--flood]``."""
+"""Opens the workbench on this terminal over the recorded run, ``--flood`` with a guest that floods."""
 
 from __future__ import annotations
 

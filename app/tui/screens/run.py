@@ -20,15 +20,13 @@ from app.tui.screens.output import OutputScreen
 from app.tui.widgets.entry import Entry
 from app.tui.widgets.line_list import LineList
 from app.tui.widgets.log_view import LogView, titled
-from app.tui.widgets.run_header import RunHeader
+from app.tui.widgets.run_header import TICK, RunHeader
 from app.tui.widgets.run_list import RunList
 from app.tui.widgets.timeline import Timeline
 
 if TYPE_CHECKING:
     from app.tui.app import Workbench
 
-TICK = 1.0
-"""Seconds between two looks at the clocks."""
 ZOOMS = {"run-tests": "-zoom-tests", "timeline": "-zoom-timeline", "console": "-zoom-console"}
 
 

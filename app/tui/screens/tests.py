@@ -20,7 +20,7 @@ from app.tui.test_rows import GroupRow, TestRow, TestRows
 from app.tui.widgets.details import Details
 from app.tui.widgets.entry import Entry
 from app.tui.widgets.line_list import LineList
-from app.tui.widgets.run_header import StatusStrip
+from app.tui.widgets.run_header import TICK, StatusStrip
 from app.tui.widgets.test_list import TestList
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class TestsScreen(Screen[None]):
         self.test_list.border_title = "tests"
         self.test_list.focus()
         self.refresh_all()
+        self.set_interval(TICK, self._tick)
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self.refresh_all())
 
     @property
@@ -118,6 +119,11 @@ class TestsScreen(Screen[None]):
         self._show_title()
         self._show_empty()
         self.run_changed()
+
+    def _tick(self) -> None:
+        session = self.workbench.session
+        if session is not None and session.active and self.app.screen is self:
+            self.query_one(StatusStrip).show(session)
 
     # parts
 

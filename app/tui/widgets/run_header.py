@@ -9,6 +9,9 @@ from app.engine.events import Outcome
 from app.tui import signs
 from app.tui.run_session import RunSession
 
+TICK = 1.0
+"""Seconds between two looks at the clocks of a run."""
+
 _VARIABLES = {"good": "success", "bad": "error", "warn": "warning", "live": "primary", "dim": "vm-dim"}
 
 
