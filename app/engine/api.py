@@ -81,7 +81,8 @@ class EngineApi(Protocol):
         """Plan and start a run in the background.
 
         Raises:
-            app.engine.plan.PlanError: nothing is selected, or no backend can work on this host.
+            app.engine.plan.PlanError: nothing is selected.
+            backends.base.HostNotAble: no backend that the tests need works on this host.
         """
         ...
 

@@ -84,8 +84,7 @@ class Engine:
             HostNotAble: no backend that the tests need works on this host.
             BackendError: the run's folder cannot be made.
         """
-        if self._closed:
-            raise BackendError("vmbench is closing, so no more runs are started")
+        self._refuse_when_closed()
         if options.parallel is not None and options.parallel < 1:
             raise PlanError(
                 f"{options.parallel} machines at once cannot run anything", remedy="give a number from 1 up"
@@ -122,11 +121,19 @@ class Engine:
             version=await off_loop(_version),
         )
         run = Run(setup, log, writer, self._index)
+        if self._closed:
+            await log.close()
+            await writer.close()
+            self._refuse_when_closed()
         self._runs.add(run)
         run.begin(self._runs.discard)
         if self._tidying is None:
             self._tidying = asyncio.create_task(self._tidy())
         return run
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise BackendError("vmbench is closing, so no more runs are started")
 
     async def _tidy(self) -> None:
         """Forget what is too old to be looked at; once in an engine's life."""

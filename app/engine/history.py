@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from app.engine.api import LastResult
-from app.engine.events import Outcome, RunFinished, RunStarted
+from app.engine.events import MachineKept, Outcome, RunFinished, RunStarted
 from app.engine.log import LOG_NAME, log_is_live, replay
 
 SUMMARY_NAME = "run.json"
@@ -33,6 +33,8 @@ class RunSummary:
     tests: int
     finished: RunFinished | None
     """``None`` for a run that goes on, or that was cut off."""
+    kept: tuple[str, ...] = ()
+    """Machines that it left."""
 
 
 def write_summary(folder: Path, started: RunStarted, time: float, finished: RunFinished) -> None:
@@ -72,6 +74,7 @@ def read_summary(folder: Path) -> RunSummary | None:
             time=float(data["time"]),
             tests=int(data["tests"]),
             finished=finished,
+            kept=finished.kept,
         )
     except (OSError, ValueError, TypeError, KeyError):
         return _summary_of_log(folder)
@@ -80,6 +83,7 @@ def read_summary(folder: Path) -> RunSummary | None:
 def _summary_of_log(folder: Path) -> RunSummary | None:
     started: RunStarted | None = None
     finished: RunFinished | None = None
+    kept: list[str] = []
     time = 0.0
     try:
         for stamped in replay(folder / LOG_NAME):
@@ -87,6 +91,8 @@ def _summary_of_log(folder: Path) -> RunSummary | None:
                 started, time = stamped.event, stamped.time
             elif isinstance(stamped.event, RunFinished):
                 finished = stamped.event
+            elif isinstance(stamped.event, MachineKept):
+                kept.append(stamped.event.machine)
     except OSError:
         return None
     if started is None:
@@ -98,6 +104,7 @@ def _summary_of_log(folder: Path) -> RunSummary | None:
         time=time,
         tests=len(started.tests),
         finished=finished,
+        kept=tuple(kept),
     )
 
 
@@ -118,7 +125,7 @@ def prune_runs(runs: Path, keep: int = KEPT_RUNS) -> list[str]:
         if log_is_live(folder / LOG_NAME):
             continue
         summary = read_summary(folder)
-        if summary is None or (summary.finished is not None and summary.finished.kept):
+        if summary is None or summary.kept:
             continue
         with contextlib.suppress(OSError):
             shutil.rmtree(folder)

@@ -101,8 +101,7 @@ class Pool:
         if test is None:
             self.all_cancelled = self.all_cancelled or len(self._results) < len(self._items)
             self._stopped = self._stopped or CANCELLED
-        names = list(self._items) if test is None else [test]
-        for name in names:
+        for name in list(self._running) if test is None else [test]:
             if name in self._results or name in self._cancelled or name not in self._items:
                 continue
             self._cancelled.add(name)
@@ -110,6 +109,7 @@ class Pool:
                 self._running[name].cancel()
             else:
                 self._skip(name, CANCELLED)
+        self._changed.set()
 
     async def _work(self) -> None:
         while (item := await self._next()) is not None:
@@ -141,6 +141,7 @@ class Pool:
 
     async def _next(self) -> PlanItem | None:
         """Return the first test that can start, waiting for one; ``None`` when there will be none."""
+        skipped = 0
         while True:
             while self._startable:
                 item = self._items[self._names[heapq.heappop(self._startable)]]
@@ -150,12 +151,15 @@ class Pool:
                 if not reason:
                     return item
                 self._skip(item.name, reason)
-            held_up = [n for n in self._names if n not in self._results and n not in self._running]
-            if not held_up:
+                skipped += 1
+                if skipped % SLICE == 0:
+                    await asyncio.sleep(0)
+            if len(self._results) + len(self._running) >= len(self._items):
                 return None
             if not self._running:
-                for name in held_up:
-                    self._skip(name, "not started: it depends on itself, by way of other tests")
+                for name in self._names:
+                    if name not in self._results:
+                        self._skip(name, "not started: it depends on itself, by way of other tests")
                 return None
             self._changed.clear()
             await self._changed.wait()

@@ -181,7 +181,7 @@ class _Attempt:
         self._emit(TestStarted(test=self._test.name, attempt=self._number))
         lease: Lease | None = None
         try:
-            await off_loop(self._folder.mkdir, mode=0o700, parents=True)
+            await self._make_folder()
             await self._around.images.ready(
                 self._item.planned.backend,
                 self._item.request.image,
@@ -198,6 +198,15 @@ class _Attempt:
         finally:
             if lease is not None:
                 await lease.release()
+
+    async def _make_folder(self) -> None:
+        try:
+            await off_loop(self._folder.mkdir, mode=0o700, parents=True)
+        except OSError as error:
+            raise BackendError(
+                f"cannot make the folder of artifacts {self._folder}: {error.strerror or error}",
+                remedy="free some disk space, or point VMBENCH_STATE to a folder you can write to",
+            ) from error
 
     async def _with_machine(self, lease: Lease) -> AttemptEnd:
         loop = asyncio.get_running_loop()

@@ -83,6 +83,9 @@ class StepOutputs:
         self.flush()
         for artifact in self._files.values():
             await self._writer.run(artifact.close)
+            if artifact.failure is not None:
+                self.note(f"{artifact.path} is not complete: {artifact.failure}; free some disk space")
+        self.flush()
         main = self._files.get("stdout") or self._files.get("stderr")
         return main.path if main else None
 
@@ -92,13 +95,22 @@ class _Artifact:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.failure: OSError | None = None
         self._file: BinaryIO | None = None
 
     def write(self, data: bytes) -> None:
-        if self._file is None:
-            self._file = self.path.open("wb")
-        self._file.write(data)
+        if self.failure is not None:
+            return
+        try:
+            if self._file is None:
+                self._file = self.path.open("wb")
+            self._file.write(data)
+        except OSError as error:
+            self.failure = error  # a full disk does not change the step's outcome
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            try:
+                self._file.close()
+            except OSError as error:
+                self.failure = self.failure or error

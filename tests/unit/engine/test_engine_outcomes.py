@@ -524,3 +524,30 @@ async def test_a_run_can_be_followed_by_many_and_from_anywhere(bench):
     one, two = await asyncio.gather(slow(), quick())
     assert one == two
     assert [s.seq async for s in run.follow(after=len(one) - 2)] == one[-2:]
+
+
+async def test_a_folder_that_cannot_be_written_is_told_in_the_output_and_decides_nothing(bench):
+    async def act(machine: FakeMachine) -> Reply:
+        (bench.runs / run.id / "tests" / "t" / "attempt-1" / "step-01-shell.stdout").mkdir()
+        return Reply(stdout=b"lost")
+
+    bench.backend.scripts["t"] = Script(commands={"x": act})
+    run = await bench.start(make_registry(make_test("t", shell("x"))))
+    done = await finished(run)
+    assert done.outcomes == {"t": "passed"}
+    assert "is not complete" in "".join(e.text for e in done.of(StepOutput))
+
+
+async def test_many_tests_are_cancelled_without_one_of_them_starting(bench):
+    gate = Gate()
+    bench.backend.scripts["t0"] = Script(commands={"wait": gate})
+    tests = [
+        make_test(f"t{n}", shell("wait"), depends_on=(f"t{n - 1}",) if n % 3 else ()) for n in range(1000)
+    ]
+    run = await bench.start(make_registry(*tests), parallel=1)
+    await gate.reached.wait()
+    run.cancel()
+    run.cancel()
+    done = await finished(run)
+    assert done.summary.skipped == 1000 and done.summary.cancelled
+    assert len(bench.backend.machines) == 1
