@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import platform
 import sys
@@ -99,6 +100,9 @@ def _unexpected(error: BaseException) -> int:
     summary = f"{type(error).__name__}: {error}".splitlines()[0]
     if isinstance(error, OSError) and error.filename is not None:
         report(f"{error.filename}: {error.strerror}", "see that the path exists and that you may use it")
+        return FAILURES
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        report(f"cannot write: {error.strerror}", "free some disk space")
         return FAILURES
     text = "\n".join(
         [

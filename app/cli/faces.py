@@ -66,6 +66,17 @@ class JsonFace:
         """Nothing to do: every event was flushed."""
 
 
+def plain_console() -> Console:
+    """Return a console on stdout that leaves text as it is and reports a reader that went away."""
+    from rich.console import Console
+
+    class PlainConsole(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return PlainConsole(highlight=False)
+
+
 class LineFace:
     """One line for each test that is over, then the failures in full and a summary."""
 

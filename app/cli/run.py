@@ -129,11 +129,9 @@ def run_tests(
 
 
 def _face(as_json: bool) -> Face:
-    from app.cli.faces import JsonFace, LineFace, LiveFace
+    from app.cli.faces import JsonFace, LineFace, LiveFace, plain_console
 
     if as_json:
         return JsonFace()
-    from rich.console import Console
-
-    console = Console(highlight=False)
+    console = plain_console()
     return LiveFace(console) if console.is_terminal and not console.is_dumb_terminal else LineFace(console)

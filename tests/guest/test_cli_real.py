@@ -148,6 +148,18 @@ def test_a_signal_leaves_nothing_behind(terminal: Terminal, number: signal.Signa
     assert terminal.store.records() == []
 
 
+@pytest.mark.parametrize("words", [["--json"], []], ids=["json", "lines"])
+def test_a_reader_that_goes_away_ends_the_run_quietly(terminal: Terminal, words: list[str]) -> None:
+    process = terminal.start("run", "-endless", *words)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait(PATIENCE) == 141
+    assert err == ""
+    assert terminal.store.records() == []
+
+
 def test_kill_9_leaves_no_machine_and_the_next_start_says_so(terminal: Terminal) -> None:
     process = terminal.start("run", "--json", "endless")
     read_until_begun(process)
