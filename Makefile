@@ -36,7 +36,7 @@ format: environment ## Format the code
 	@$(BIN)/ruff check --fix .
 
 bench: setup ## Measure: ratios to a floor taken in the same run
-	@for bench in tests/bench/bench_*.py; do $(BIN)/python "$$bench" || exit 1; done
+	@for bench in tests/bench/bench_*.py; do PYTHONPATH=. $(BIN)/python "$$bench" || exit 1; done
 
 screenshots: environment ## Make screenshots/*.svg from the real app
 	@$(BIN)/python -m app.tui.screenshots
