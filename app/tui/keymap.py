@@ -18,7 +18,8 @@ class Key:
         label: A word or two for the footer.
         help: A sentence for the help screen; empty keeps it out.
         footer: Whether the footer names it.
-        priority: Whether it is taken before the focused widget sees it.
+        priority: Whether it is taken before the focused widget sees it. Keys that move the focus are,
+            or what is typed right after them would still go to the widget that had it.
     """
 
     id: str
@@ -48,7 +49,7 @@ SCOPES: dict[str, tuple[Key, ...]] = {
         ),
         Key("tests.run-shown", "R", "run_shown", "run all", "Run every test that the filter leaves.", True),
         Key("tests.run-failed", "f", "run_failed", "failed", "Run again what failed the last time."),
-        Key("tests.filter", "slash", "filter", "filter", "Filter: words, tag:NAME, -not.", True),
+        Key("tests.filter", "slash", "filter", "filter", "Filter: words, tag:NAME, -not.", True, True),
         Key("tests.mark-shown", "a", "mark_shown", "mark all", "Mark every test that is shown."),
         Key("tests.unmark", "u", "unmark", "unmark", "Take all marks away."),
         Key("tests.fold-all", "left_square_bracket", "fold_all(True)", "fold", "Fold every group."),
@@ -85,7 +86,7 @@ SCOPES: dict[str, tuple[Key, ...]] = {
             True,
         ),
         Key("run.follow", "F", "follow", "follow", "Console: follow the end, or stay where it is."),
-        Key("run.search", "slash", "search", "search", "Search the console.", True),
+        Key("run.search", "slash", "search", "search", "Search the console.", True, True),
         Key("run.next-hit", "n", "hit(1)", "next hit", "Next place where the searched text occurs."),
         Key("run.previous-hit", "N", "hit(-1)", "previous hit", "The place before."),
         Key(
@@ -99,7 +100,7 @@ SCOPES: dict[str, tuple[Key, ...]] = {
         Key("run.back", "escape", "back", "tests", "Back to the tests; the run goes on.", True),
     ),
     "output": (
-        Key("output.search", "slash", "search", "search", "Search the output.", True),
+        Key("output.search", "slash", "search", "search", "Search the output.", True, True),
         Key("output.next-hit", "n", "hit(1)", "next hit", "Next place where the searched text occurs.", True),
         Key("output.previous-hit", "N", "hit(-1)", "previous hit", "The place before."),
         Key("output.copy", "y", "copy", "copy", "Copy the selected text, or what is in view.", True),
@@ -125,9 +126,9 @@ SCOPES: dict[str, tuple[Key, ...]] = {
         Key("log.end", "end,G", "resume", "end", "To the last line, and follow it again."),
     ),
     "entry": (
-        Key("entry.done", "enter", "submit", "keep", "", True),
-        Key("entry.clear", "escape", "screen.back", "clear", "", True),
-        Key("entry.leave", "down,up", "screen.focus_list", "to the list", "", True),
+        Key("entry.done", "enter", "screen.keep_entry", "keep", "", True, True),
+        Key("entry.clear", "escape", "screen.back", "clear", "", True, True),
+        Key("entry.leave", "down,up", "screen.focus_list", "to the list", "", True, True),
     ),
     "confirm": (
         Key("confirm.yes", "y", "answer(True)", "yes", "Do it."),

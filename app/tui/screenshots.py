@@ -24,6 +24,7 @@ from app.tui.screens.run import RunScreen
 from registry.model import Registry
 
 WIDE = (160, 45)
+SHOT = (120, 34)
 NARROW = (80, 24)
 DEADLINE = 20.0
 """Seconds until a scene that does not come about is given up."""
@@ -205,11 +206,11 @@ async def draw(name: str, size: tuple[int, int], theme_name: str) -> str:
 
 
 async def draw_all(folder: Path) -> list[Path]:
-    """Write every scene to ``folder``: wide and dark, the main ones also light and narrow."""
+    """Write every scene to ``folder``: dark, the main ones also light and narrow."""
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = [(name, WIDE, theme.DARK.name, name) for name in SCENES]
+    wanted = [(name, SHOT, theme.DARK.name, name) for name in SCENES]
     for name in ("tests", "run-finished"):
-        wanted.append((name, WIDE, theme.LIGHT.name, f"{name}-light"))
+        wanted.append((name, SHOT, theme.LIGHT.name, f"{name}-light"))
         wanted.append((name, NARROW, theme.DARK.name, f"{name}-80x24"))
     written: list[Path] = []
     for name, size, theme_name, file in wanted:

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from rich.cells import cell_len
+
 from app.engine.api import LastResult
 from app.engine.events import Outcome
 from registry.filters import Filter
@@ -68,6 +70,8 @@ class TestRows:
     rows: list[Row] = field(default_factory=list)
     shown: list[Test] = field(default_factory=list)
     """Tests that the filter leaves, folded ones too."""
+    longest_name: int = 0
+    """Cells of the longest name among those shown."""
     broken: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
     """Errors by the name of the test they keep from running."""
 
@@ -100,6 +104,7 @@ class TestRows:
             if keeps(test):
                 groups.setdefault(test.group, []).append(test)
                 self.shown.append(test)
+        self.longest_name = max((cell_len(test.name) for test in self.shown), default=0)
         errors = self.registry.errors()
         if terms:
             plain = [t.lower() for t in terms if not t.startswith(("-", "tag:", "group:"))]

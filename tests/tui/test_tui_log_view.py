@@ -10,7 +10,7 @@ from textual.selection import Selection
 
 from app.tui import theme
 from app.tui.screenshots import until
-from app.tui.widgets.log_view import LogView
+from app.tui.widgets.log_view import CUT, LogView
 
 
 class LogApp(App[None]):
@@ -162,6 +162,9 @@ async def test_long_lines_scroll_sideways(tmp_path) -> None:
         assert drawn(view)[0].startswith("890123")
         await pilot.press("left")
         assert drawn(view)[0].startswith("0123")
+        assert drawn(view)[0].endswith(CUT)
+        await pilot.press(*["right"] * 30)
+        assert drawn(view)[0].endswith("89")
 
 
 async def test_searching_counts_hits_and_goes_through_them(tmp_path) -> None:

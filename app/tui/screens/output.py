@@ -73,9 +73,9 @@ class OutputScreen(Screen[None]):
     def _search_changed(self, event: Input.Changed) -> None:
         self.view.search(event.value)
 
-    @on(Input.Submitted, "#search")
-    def _search_done(self, event: Input.Submitted) -> None:
-        self.set_class(bool(event.value), "-searching")
+    def action_keep_entry(self) -> None:
+        """Keep the search and go to what is searched."""
+        self.set_class(bool(self.query_one("#search", Entry).value), "-searching")
         self.view.focus()
 
     def action_focus_list(self) -> None:
@@ -92,6 +92,10 @@ class OutputScreen(Screen[None]):
         selected = self.get_selected_text()
         self.app.copy_to_clipboard(selected or self.view.visible_text())
         self.notify("Copied the selection." if selected else "Copied what is in view.")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done now."""
+        return action != "search" or not isinstance(self.focused, Entry)
 
     def action_back(self) -> None:
         """End the search, then go back to the run."""

@@ -239,9 +239,9 @@ class RunScreen(Screen[None]):
     def _search_changed(self, event: Input.Changed) -> None:
         self.console.search(event.value)
 
-    @on(Input.Submitted, "#search")
-    def _search_done(self, event: Input.Submitted) -> None:
-        self.set_class(bool(event.value), "-searching")
+    def action_keep_entry(self) -> None:
+        """Keep the search and go to what is searched."""
+        self.set_class(bool(self.query_one("#search", Entry).value), "-searching")
         self.console.focus()
 
     def action_focus_list(self) -> None:
@@ -290,6 +290,8 @@ class RunScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done now."""
+        if action == "search":
+            return not isinstance(self.focused, Entry)
         if action in ("cancel_test", "cancel_run"):
             return self.session.active
         return True

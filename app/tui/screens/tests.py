@@ -219,8 +219,9 @@ class TestsScreen(Screen[None]):
         self._show_title()
         self._show_empty()
 
-    @on(Input.Submitted, "#filter")
-    def _filter_done(self) -> None:
+    def action_keep_entry(self) -> None:
+        """Keep the filter and go to the list."""
+        self.set_class(bool(self.rows.filter), "-filtered")
         self.test_list.focus()
 
     def action_focus_list(self) -> None:
@@ -319,6 +320,8 @@ class TestsScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done now."""
+        if action == "filter":
+            return not isinstance(self.focused, Entry)
         if action == "view_run":
             return self.workbench.session is not None
         return True

@@ -30,6 +30,8 @@ POLL = 0.1
 """Seconds between two looks at a file that does not grow."""
 SOON = 0.01
 """Seconds until the next slice when there is more to do."""
+CUT = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
+"""Stands at the right edge of a line that goes on beyond it."""
 BUDGET = 0.004
 """Seconds of work in one slice."""
 
@@ -52,7 +54,7 @@ class LogView(ScrollView, can_focus=True):
     LogView {
         overflow: auto;
         scrollbar-size-vertical: 1;
-        scrollbar-size-horizontal: 1;
+        scrollbar-size-horizontal: 0;
         & > .log--hit { background: $vm-hit; text-style: bold; }
         & > .log--empty { color: $vm-dim; }
     }
@@ -351,7 +353,12 @@ class LogView(ScrollView, can_focus=True):
         except Exception as error:
             self.app.post_message(PaneBroke(error))
             strip = Strip([Segment("this line cannot be drawn", base)])
-        return strip.crop_extend(left, left + width, base).apply_offsets(left, number)
+        shown = strip.crop_extend(left, left + width, base).apply_offsets(left, number)
+        if strip.cell_length > left + width:
+            dim = base + Style(color=self.get_component_rich_style("log--empty").color)
+            mark = Segment(CUT, dim)
+            shown = Strip([*shown.crop(0, width - 1), mark], width)
+        return shown
 
     def _line_strip(self, number: int, base: Style) -> Strip:
         log = self.log_file

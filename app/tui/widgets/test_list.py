@@ -136,9 +136,10 @@ class TestList(LineList):
         yield Cell(f"{sign.glyph} ", sign.tone)
         rest = width - 6
         took = 7
-        kinds_width = min(30, rest // 3) if rest >= 60 else rest // 4
-        tags_width = max(0, min(26, rest // 5)) if rest >= 66 else 0
-        name_width = rest - took - 2 - kinds_width - (tags_width + 1 if tags_width else 0)
+        name_width = max(12, min(self.rows.longest_name + 1, rest - took - 2 - 12))
+        room = max(0, rest - name_width - took - 2)
+        tags_width = room * 2 // 5 if room >= 30 else 0
+        kinds_width = room - (tags_width + 1 if tags_width else 0)
         yield Cell(fit(test.name, name_width), bold=marked)
         yield Cell(f"{seconds:>{took}}  ", "dim")
         yield Cell(fit(signs.step_kinds(step.action for step in test.steps), kinds_width), "dim")
