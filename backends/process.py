@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import os
@@ -34,6 +35,25 @@ class ProcessIdentity:
             os.kill(self.pid, number)
             return True
         return False
+
+    async def gone(self) -> None:
+        """Wait until the process has ended; one that is this process's child still has to be reaped."""
+        try:
+            descriptor = os.pidfd_open(self.pid)
+        except (AttributeError, OSError):
+            # No pidfd on this system, or no such process any more.
+            while self.alive():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            return
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(descriptor, ended.set)
+        try:
+            if self.alive():
+                await ended.wait()
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
 
     def wait_gone(self, timeout: float) -> bool:
         """Wait until the process is gone, for at most ``timeout`` seconds; return whether it is. Blocking."""
