@@ -8,11 +8,11 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Boot
 
 from backends.base import (
     BackendError,
@@ -27,6 +27,7 @@ from backends.qemu.backend import QemuBackend
 from backends.qemu.machine import QemuMachine
 from backends.store import MachineStore
 
+Boot = Callable[..., Awaitable[QemuMachine]]
 BOTH = pytest.mark.parametrize("backend", ["microvm", "qemu"])
 
 
