@@ -11,7 +11,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from backends.snapshots import SnapshotRecord
 
 
 class MachineState(StrEnum):
@@ -20,6 +23,8 @@ class MachineState(StrEnum):
     CREATED = "created"
     STARTING = "starting"
     RUNNING = "running"
+    PAUSED = "paused"
+    """Its vCPUs stand still; the process and its memory are there."""
     STOPPED = "stopped"
     DIED = "died"
     """Its process ended though nobody asked it to."""
@@ -105,6 +110,53 @@ class MachineRequest:
     boot_timeout: float = 120.0
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables every command in the guest sees."""
+    cold: bool = False
+    """Boot, even if a template of this image and shape could be forked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineStats:
+    """What a machine uses now. Bytes, unless a name says otherwise."""
+
+    cpu_percent: float
+    """Of one core, over a short while; 200 is two cores."""
+    rss: int
+    pss: int
+    """Memory charged to it when what it shares with forks is divided among them."""
+    guest_memory_used: int
+    guest_memory_total: int
+    disk_written: int
+    """Since its process began."""
+    disk_size: int
+    """Its overlay and other files on the host's disk."""
+    network_received: int
+    network_sent: int
+    uptime: float
+    """Seconds since its process began."""
+
+
+class Terminal(Protocol):
+    """A PTY in a guest with a program on it."""
+
+    async def read(self) -> bytes:
+        """Return the next bytes, or nothing when the program has ended."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Type."""
+        ...
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Tell the program the terminal's new size, in character cells."""
+        ...
+
+    async def wait(self) -> int:
+        """Return the program's exit code when it has ended."""
+        ...
+
+    async def close(self) -> None:
+        """Hang up. Idempotent."""
+        ...
 
 
 class Machine(Protocol):
@@ -186,8 +238,60 @@ class Machine(Protocol):
         """
         ...
 
-    async def reboot(self, *, timeout: float = 60.0) -> None:
-        """Reboot the guest in place; disks are kept. Returns when it takes commands again."""
+    async def reboot(self, *, discard: bool = False, timeout: float = 60.0) -> None:
+        """Reboot the guest; returns when it takes commands again.
+
+        Args:
+            discard: Throw away what was written to its disk since it was made, as for a throwaway
+                machine; otherwise the disk is kept.
+            timeout: Seconds it may take.
+        """
+        ...
+
+    async def terminal(
+        self, command: str | None = None, *, columns: int = 80, rows: int = 24, term: str = "xterm-256color"
+    ) -> Terminal:
+        """Open a terminal with a login shell, or with ``command``."""
+        ...
+
+    async def pause(self) -> None:
+        """Halt the vCPUs."""
+        ...
+
+    async def resume(self) -> None:
+        """Let the vCPUs go on, with the clock set right."""
+        ...
+
+    async def stats(self) -> MachineStats:
+        """Tell what the machine uses now.
+
+        Raises:
+            WrongState: it does not run.
+        """
+        ...
+
+    async def save(self, name: str) -> SnapshotRecord:
+        """Save disk and RAM of a running machine, or the disk of a stopped one, under ``name``.
+
+        A running guest stands still for the time of it and goes on.
+
+        Raises:
+            SnapshotError: the name may not be used or is taken, or there is no room for it; the
+                machine is as before.
+        """
+        ...
+
+    async def restore(self, name: str) -> None:
+        """Make the machine what the snapshot was. Its next start resumes from there.
+
+        Raises:
+            WrongState: it runs; stop it first.
+            SnapshotError: there is no such snapshot, or it is damaged.
+        """
+        ...
+
+    async def release(self) -> None:
+        """Let go of a kept machine, which runs on without this process."""
         ...
 
     async def died(self) -> str:
@@ -236,5 +340,25 @@ class Backend(Protocol):
         ...
 
     async def create(self, request: MachineRequest) -> Machine:
-        """Make a machine's folder and everything in it; nothing runs yet."""
+        """Make a machine's folder and everything in it; nothing runs yet.
+
+        Where a template of this image and shape exists, the machine's start forks it.
+        """
+        ...
+
+    async def fork(self, snapshot: str, *, label: str = "", run: str = "") -> Machine:
+        """Make a machine whose start resumes from a snapshot; the snapshot is not touched.
+
+        Raises:
+            SnapshotError: there is no such snapshot, it is damaged, or this host cannot resume it.
+        """
+        ...
+
+    async def adopt(self, name: str) -> Machine:
+        """Take up a machine that another vmbench made and kept, by its id or a prefix of it.
+
+        Raises:
+            UnknownMachine: there is none, or more than one.
+            WrongState: a living vmbench is running a test on it.
+        """
         ...
