@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from app.engine.events import Outcome, RunFinished, Stamped
+from app.engine.rewind import Rewound
+from backends.base import PhaseSink
 from registry.model import Keep, Registry
 
 
@@ -31,6 +33,15 @@ class RunOptions:
     """Start nothing more after the first failure."""
     shuffle: int | None = None
     """Seed of a shuffled order; ``None`` for the registry's order."""
+    cold: bool = False
+    """Boot every machine, even where a template could be forked."""
+    checkpoints: bool = False
+    """Save a snapshot of the machine before each step, so that a failed test can be rewound."""
+    shake: int | None = None
+    """Run each test up to a step, fork that moment so many times and run the rest in each fork."""
+    shake_step: int | None = None
+    """Number, from 1, of the step before which a shaken test is forked; ``None`` for the first step that is
+    no set-up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +94,22 @@ class EngineApi(Protocol):
         Raises:
             app.engine.plan.PlanError: nothing is selected.
             backends.base.HostNotAble: no backend that the tests need works on this host.
+        """
+        ...
+
+    async def rewind(
+        self, test: str, step: int | None = None, *, on_phase: PhaseSink | None = None
+    ) -> Rewound:
+        """Fork the checkpoint before a step of the last run of a test; the new machine runs and is kept.
+
+        Args:
+            test: Its name.
+            step: Number of the step, from 1; ``None`` for the one that failed.
+            on_phase: Called with what the machine is going through.
+
+        Raises:
+            app.engine.rewind.RewindError: the test did not run, or there is no such checkpoint.
+            BackendError: the checkpoint cannot be forked.
         """
         ...
 

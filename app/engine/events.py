@@ -57,6 +57,8 @@ class PlannedTest:
     tags: tuple[str, ...] = ()
     summary: str = ""
     file: str = ""
+    shaken: str = ""
+    """Test whose end this is, from a checkpoint on that all of its forks share; empty for any other test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,8 @@ class MachineCreated:
     memory: int
     console: str
     """Path of the file the serial console is logged to."""
+    origin: str = "boot"
+    """``boot``, ``fork`` (of a template) or ``checkpoint`` (a fork of one)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +144,53 @@ class StepFinished:
     exit_code: int | None = None
     output: str = ""
     """Path of the step's whole output, relative to the run's folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointSaved:
+    """The machine as it was before a step can be forked."""
+
+    test: str
+    index: int
+    """Of the step that comes next."""
+    snapshot: str
+    """Its name among the snapshots."""
+    duration: float
+    """Seconds the test waited for it."""
+    size: int
+    """Bytes on the host's disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointsRemoved:
+    """Checkpoints of a test are no longer there."""
+
+    test: str
+    snapshots: tuple[str, ...]
+    reason: str
+    """``passed``, ``retried`` or ``budget``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShakeFinished:
+    """Every fork of a shaken test is over."""
+
+    test: str
+    forks: int
+    passed: int
+    failed: int
+    errors: int
+    skipped: int
+    causes: tuple[str, ...] = ()
+    """Why forks did not pass, the most frequent first, each with how often: ``2 times step 3: …``."""
+
+    @property
+    def verdict(self) -> str:
+        """The result in a few words, such as ``3 of 20 failed``."""
+        ran = self.forks - self.skipped
+        bad = [f"{count} {word}" for count, word in ((self.errors, "ended in errors"),) if count]
+        said = f"{self.failed} of {ran} failed" if ran else "no fork ran"
+        return ", ".join([said, *bad, *([f"{self.skipped} skipped"] if self.skipped and ran else [])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +253,9 @@ Event = (
     | StepStarted
     | StepOutput
     | StepFinished
+    | CheckpointSaved
+    | CheckpointsRemoved
+    | ShakeFinished
     | MachineKept
     | TestRetried
     | TestFinished

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from app.engine.events import (
+    CheckpointSaved,
+    CheckpointsRemoved,
     MachineCreated,
     MachineKept,
     MachinePhase,
@@ -16,6 +18,7 @@ from app.engine.events import (
     PlannedTest,
     RunFinished,
     RunStarted,
+    ShakeFinished,
     Stamped,
     StepFinished,
     StepOutput,
@@ -68,7 +71,14 @@ class TestState:
     ended: float | None = None
     machine: str = ""
     accel: str = ""
+    origin: str = ""
     console: str = ""
+    checkpoints: dict[int, CheckpointSaved] = field(default_factory=dict)
+    """Those that can be forked, by the index of the step that follows."""
+    checkpoints_saved: int = 0
+    """How many were saved, the removed ones included."""
+    checkpoints_time: float = 0.0
+    """Seconds the test waited for them."""
     kept: MachineKept | None = None
     result: TestFinished | None = None
 
@@ -96,6 +106,22 @@ class TestState:
         return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointCost:
+    """What the checkpoints of a run cost."""
+
+    saved: int
+    """How many, the removed ones included."""
+    seconds: float
+    """That tests waited for them."""
+    share: float
+    """Of the time of the tests that have checkpoints, 0 to 1."""
+    left: int
+    """How many are still there."""
+    size: int
+    """Bytes of those on the host's disk."""
+
+
 @dataclass(slots=True)
 class RunState:
     """Everything known about a run after the events applied so far."""
@@ -104,6 +130,8 @@ class RunState:
     started_time: float = 0.0
     tests: dict[str, TestState] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
+    shaken: dict[str, ShakeFinished] = field(default_factory=dict)
+    """How the forks of shaken tests ended, by the test's name."""
     finished: RunFinished | None = None
     seq: int = 0
     mono: float = 0.0
@@ -115,6 +143,23 @@ class RunState:
     def running(self) -> list[TestState]:
         """Return the tests that run now, in plan order."""
         return [t for t in self.tests.values() if t.running]
+
+    def checkpoint_cost(self) -> CheckpointCost:
+        """Return what checkpoints cost so far."""
+        tests = self.tests.values()
+        return CheckpointCost(
+            saved=sum(t.checkpoints_saved for t in tests),
+            seconds=sum(t.checkpoints_time for t in tests),
+            share=sum(t.checkpoints_time for t in tests) / max(sum(self._spent(t) for t in tests), 1e-9),
+            left=sum(len(t.checkpoints) for t in tests),
+            size=sum(c.size for t in tests for c in t.checkpoints.values()),
+        )
+
+    def _spent(self, test: TestState) -> float:
+        """Return the seconds a test with checkpoints has taken."""
+        if not test.checkpoints_saved or test.started is None:
+            return 0.0
+        return (self.mono if test.ended is None else test.ended) - test.started
 
     @property
     def done(self) -> int:
@@ -143,6 +188,8 @@ class RunState:
                 }
             case Notice():
                 self.notices.append(event)
+            case ShakeFinished():
+                self.shaken[event.test] = event
             case RunFinished():
                 self.finished = event
             case _:
@@ -159,6 +206,8 @@ def _apply_to_test(
     | StepStarted
     | StepOutput
     | StepFinished
+    | CheckpointSaved
+    | CheckpointsRemoved
     | MachineKept
     | TestRetried
     | TestFinished,
@@ -173,6 +222,7 @@ def _apply_to_test(
             test.phase, test.phase_detail = event.phase, event.detail
         case MachineCreated():
             test.machine, test.console, test.accel = event.machine, event.console, event.accel
+            test.origin = event.origin
         case StepStarted():
             step = test.steps[event.index]
             step.started, step.command = mono, event.command
@@ -186,6 +236,13 @@ def _apply_to_test(
             step = test.steps[event.index]
             step.outcome, step.duration = event.outcome, event.duration
             step.message, step.exit_code, step.artifact = event.message, event.exit_code, event.output
+        case CheckpointSaved():
+            test.checkpoints[event.index] = event
+            test.checkpoints_saved += 1
+            test.checkpoints_time += event.duration
+        case CheckpointsRemoved():
+            gone = set(event.snapshots)
+            test.checkpoints = {at: c for at, c in test.checkpoints.items() if c.snapshot not in gone}
         case MachineKept():
             test.kept = event
         case TestRetried():
