@@ -19,9 +19,9 @@ class Paths:
     """The three folders everything is in; nothing is written anywhere else."""
 
     cache: Path
-    """What can be made again: images, templates."""
+    """What can be made again: images."""
     state: Path
-    """What cannot: machines, runs, results."""
+    """What cannot: machines, snapshots, runs, results; and templates, which share files with machines."""
     config: Path
     """The user's own ``vmbench.toml``."""
 
@@ -41,6 +41,16 @@ class Paths:
         return self.state / "runs"
 
     @property
+    def snapshots(self) -> Path:
+        """Folder of the snapshots, one folder each."""
+        return self.state / "snapshots"
+
+    @property
+    def templates(self) -> Path:
+        """Folder of the templates that new machines are forked from, one folder each."""
+        return self.state / "templates"
+
+    @property
     def reports(self) -> Path:
         """Folder of reports about faults inside vmbench itself."""
         return self.state / "reports"
@@ -56,7 +66,16 @@ class Paths:
         Raises:
             OSError: one of them cannot be created.
         """
-        for folder in (self.cache, self.images, self.state, self.machines, self.runs):
+        folders = (
+            self.cache,
+            self.images,
+            self.state,
+            self.machines,
+            self.snapshots,
+            self.templates,
+            self.runs,
+        )
+        for folder in folders:
             private_folder(folder)
 
 

@@ -19,6 +19,7 @@ from registry.model import Keep, Problem, Severity
 from registry.units import parse_size
 
 ACCELERATORS = ("auto", "tcg", "kvm", "hvf")
+ISOLATIONS = ("auto", "off")
 THEMES = ("vmbench-dark", "vmbench-light")
 
 
@@ -38,6 +39,8 @@ class RunSettings:
     """Accelerator of QEMU machines."""
     reserve: int | None = None
     """MiB of memory that stay free for the host; ``None`` for a tenth of it, at least 512."""
+    isolation: str = "auto"
+    """Whether guests are kept off the core that the person's own programs need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +153,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("run.backend", "VMBENCH_BACKEND", _text, "backend of tests that name none"),
     Setting("run.accel", "VMBENCH_ACCEL", _choice(*ACCELERATORS), "accelerator of QEMU machines"),
     Setting("run.reserve", "VMBENCH_RESERVE", _memory, "memory that stays free for the host"),
+    Setting("run.isolation", "VMBENCH_ISOLATION", _choice(*ISOLATIONS), "guests off the person's core"),
     Setting("ui.theme", "VMBENCH_THEME", _choice(*THEMES), "theme of the workbench"),
 )
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.engine.engine import Engine
     from backends.base import Backend
     from backends.images.store import ImageStore
+    from backends.snapshots import SnapshotStore
     from backends.store import MachineStore
 
 
@@ -79,6 +80,20 @@ def image_store(paths: Paths) -> ImageStore:
     return ImageStore(paths.images)
 
 
+def snapshot_store(paths: Paths) -> SnapshotStore:
+    """Return the store of this user's snapshots."""
+    from backends.snapshots import SnapshotStore
+
+    return SnapshotStore(paths.snapshots)
+
+
+def template_store(paths: Paths) -> SnapshotStore:
+    """Return the store of the templates that new machines are forked from."""
+    from backends.snapshots import SnapshotStore
+
+    return SnapshotStore(paths.templates)
+
+
 def backends_for(paths: Paths, accel: str) -> Mapping[str, Backend]:
     """Return every backend by its name, the ones to prefer first."""
     from backends.qemu.backend import make_backends
@@ -92,9 +107,10 @@ def default_backend(backends: Mapping[str, Backend]) -> str:
 
 
 def reclaim(paths: Paths) -> list[str]:
-    """Remove machines whose vmbench is gone and nobody kept; return a line for each. Blocking."""
+    """Remove what a vmbench that died left and nobody kept; return a line for each. Blocking."""
     store = machine_store(paths)
-    return [*store.take_reports(), *store.reclaim()]
+    swept = [*snapshot_store(paths).sweep(), *template_store(paths).sweep()]
+    return [*store.take_reports(), *store.reclaim(), *swept]
 
 
 def make_engine(place: Workplace) -> Engine:
