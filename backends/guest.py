@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import asyncssh
 
     from backends.ssh_session import CommandSession
+    from backends.terminal import SshTerminal
 
 MAX_CONNECTIONS = 8
 MAX_HANDSHAKES = 4
@@ -245,6 +246,43 @@ class GuestChannel:
                     up.cancel()
                     with contextlib.suppress(asyncio.CancelledError, asyncssh.Error, OSError):
                         await up
+
+    async def terminal(self, command: str | None, *, columns: int, rows: int, term: str) -> SshTerminal:
+        """Open a terminal with a login shell, or with ``command``.
+
+        Raises:
+            BackendError: the connection broke.
+        """
+        import asyncssh
+
+        from backends.terminal import SshTerminal
+
+        await self._room.acquire()
+        slot: _Slot | None = None
+
+        async def hang_up() -> None:
+            if slot is not None:
+                self._discard(slot)
+            self._room.release()
+
+        try:
+            slot = await self._new_slot(timeout=30.0)
+            process = await slot.connection.create_process(
+                self._for_terminal(command), term_type=term, term_size=(columns, rows), encoding=None
+            )
+        except (asyncssh.Error, OSError) as error:
+            await hang_up()
+            raise BackendError(f"the guest opens no terminal: {error}") from error
+        except BaseException:
+            await hang_up()
+            raise
+        return SshTerminal(process, hang_up)
+
+    def _for_terminal(self, command: str | None) -> str | None:
+        if not self._env:
+            return command
+        exports = "; ".join(f"export {name}={shlex.quote(value)}" for name, value in self._env.items())
+        return f"{exports}; {command or 'exec sh -l'}"
 
     async def reset(self) -> None:
         """Drop every connection, as a reboot does anyway."""

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    load_ssh_private_key,
 )
 
 CLIENT_KEY = "id_ed25519"
@@ -31,20 +32,27 @@ class MachineKeys:
     """One line of ``authorized_keys``."""
     host_private_dropbear: bytes
     """Host key in dropbear's own format."""
-    host_private: bytes
-    """Host key as an OpenSSH private key file."""
     host_public: str
     """``ssh-ed25519 BASE64``."""
 
 
 def generate() -> MachineKeys:
     """Generate a client and a host key, both Ed25519."""
-    client, host = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    return _pair(Ed25519PrivateKey.generate())
+
+
+def generate_for_host(host_private_dropbear: bytes) -> MachineKeys:
+    """Generate a client key to go with a host key that forks share, given in dropbear's format."""
+    seed = host_private_dropbear[-64:-32]
+    return _pair(Ed25519PrivateKey.from_private_bytes(seed))
+
+
+def _pair(host: Ed25519PrivateKey) -> MachineKeys:
+    client = Ed25519PrivateKey.generate()
     return MachineKeys(
         client_private=_openssh(client),
         client_public=f"{_public(client)} vmbench",
         host_private_dropbear=_dropbear(host),
-        host_private=_openssh(host),
         host_public=_public(host),
     )
 
@@ -55,6 +63,13 @@ def write_files(keys: MachineKeys, folder: Path, machine: str) -> None:
     with os.fdopen(fd, "wb") as file:
         file.write(keys.client_private)
     (folder / KNOWN_HOSTS).write_text(f"{machine} {keys.host_public}\n")
+
+
+def public_of(folder: Path) -> str:
+    """Return the ``authorized_keys`` line of the client key in a machine's folder."""
+    key = load_ssh_private_key((folder / CLIENT_KEY).read_bytes(), None)
+    assert isinstance(key, Ed25519PrivateKey)
+    return f"{_public(key)} vmbench"
 
 
 def ssh_command(folder: Path, machine: str, port: int) -> str:

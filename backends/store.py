@@ -7,6 +7,7 @@ held exactly as long as the process that created the machine or the guest lives.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import fcntl
@@ -15,18 +16,24 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from backends.base import BackendError, MachineState, UnknownMachine, WrongState
+from backends.base import BackendError, MachineState, MachineTimeout, UnknownMachine, WrongState
 from backends.names import ID_PATTERN, random_id
 from backends.process import ProcessIdentity, this_process
 
 RECORD = "machine.json"
 LOCK = "lock"
+OPERATION = "operation.lock"
 RECLAIMED = "reclaimed.log"
-STATE_WHEN_GONE = {MachineState.STARTING: MachineState.DIED, MachineState.RUNNING: MachineState.DIED}
+STATE_WHEN_GONE = {
+    MachineState.STARTING: MachineState.DIED,
+    MachineState.RUNNING: MachineState.DIED,
+    MachineState.PAUSED: MachineState.DIED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +62,16 @@ class MachineRecord:
     process: ProcessIdentity | None = None
     """The guest's process."""
     ssh_port: int | None = None
+    parent: str = ""
+    """Snapshot it was forked from or restored to; empty if it was booted."""
+    layers: tuple[str, ...] = ()
+    """Its disk's qcow2 files, the top one first."""
+    base: tuple[str, ...] = ()
+    """The layers below its own writes, which a discarding reboot returns to."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables every command in the guest sees."""
+    host_key: str = ""
+    """The guest's public host key."""
 
     @property
     def pid(self) -> int | None:
@@ -77,6 +94,8 @@ class MachineRecord:
             known = {f.name for f in dataclasses.fields(cls)}
             values = {key: value for key, value in data.items() if key in known}
             values["state"] = MachineState(values["state"])
+            for key in ("layers", "base"):
+                values[key] = tuple(values.get(key, ()))
             for key in ("owner", "process"):
                 if values.get(key) is not None:
                     values[key] = ProcessIdentity(**values[key])
@@ -153,6 +172,32 @@ class MachineStore:
                 return path
         raise OSError("no free machine id")
 
+    def open(self, name: str) -> MachineFolder:
+        """Take up the folder of an existing machine, by its id or a prefix of it. Blocking, shortly.
+
+        The lock is taken if nobody holds it, as is so when the guest's process is gone.
+
+        Raises:
+            UnknownMachine: no machine, or more than one, has this id or prefix.
+            WrongState: a live vmbench is running a test on it, or starting it.
+        """
+        record = self.find(name)
+        self._refuse_busy(record)
+        path = self.root / record.id
+        try:
+            lock_fd = os.open(path / LOCK, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            raise UnknownMachine(f"{record.id} is being removed") from error
+        try:
+            fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if record.pid is None and not holders(path):
+                os.close(lock_fd)
+                raise WrongState(
+                    f"another vmbench is at work on {record.id}", remedy="try again in a moment"
+                ) from None
+        return MachineFolder(path, lock_fd, record)
+
     def records(self) -> list[MachineRecord]:
         """Return every machine's record, oldest first, with its state as it is now. Blocking."""
         found = [record for _, record in self._scan() if record is not None]
@@ -186,13 +231,16 @@ class MachineStore:
             WrongState: a live vmbench is running a test on it.
         """
         record = self.find(name)
+        self._refuse_busy(record)
+        self._destroy(self.root / record.id, record)
+        return record
+
+    def _refuse_busy(self, record: MachineRecord) -> None:
         if not record.keep and record.owner and record.owner.alive() and record.owner != this_process():
             raise WrongState(
                 f"{record.id} belongs to a run of another vmbench (pid {record.owner.pid})",
                 remedy=f"stop that run first: kill -INT {record.owner.pid}",
             )
-        self._destroy(self.root / record.id, record)
-        return record
 
     def reclaim(self, owner: ProcessIdentity | None = None) -> list[str]:
         """Remove machines that nobody asked to keep and whose vmbench is gone. Blocking.
@@ -277,6 +325,32 @@ class MachineStore:
             if record.state in STATE_WHEN_GONE and record.process and not record.process.alive():
                 record = dataclasses.replace(record, state=STATE_WHEN_GONE[record.state])
             yield path, record
+
+
+@asynccontextmanager
+async def held(lock: Path, what: str, *, timeout: float) -> AsyncIterator[None]:
+    """Hold a lock file, so that processes take turns at ``what``.
+
+    Raises:
+        MachineTimeout: another process did not finish within ``timeout`` seconds.
+    """
+    fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise MachineTimeout(
+                        f"cannot {what}: another vmbench has been at work on it for {timeout:g}s",
+                        remedy="try again when it is done",
+                    ) from None
+                await asyncio.sleep(0.05)
+        yield
+    finally:
+        os.close(fd)
 
 
 def write_record(folder: Path, record: MachineRecord) -> None:

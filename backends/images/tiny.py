@@ -16,12 +16,12 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.segments import InterpSegment
 
 from backends.base import BackendError
-from backends.images import cpio, kernel
+from backends.images import cpio, kernel, wake
 from backends.images.compression import CompressionError, compression_of, decompress
 from backends.images.deb import DebError, Package
 from backends.images.recipe import INITRAMFS, KERNEL, PackageFile, Requirement
 
-VERSION = 2
+VERSION = 3
 """Raised when the same packages and guest files make a different image."""
 
 MODULES = ("virtio_mmio", "virtio_pci", "virtio_net", "virtio_blk", "virtio_console", "virtio_rng")
@@ -191,6 +191,7 @@ def _system(contents: _Contents) -> Iterable[cpio.Entry]:
     yield cpio.char_device("/dev/null", 1, 3, 0o666)
     for name, (path, permissions) in GUEST_FILES.items():
         yield cpio.file(path, _guest_file(name), permissions)
+    yield cpio.file("/etc/vmbench/wake", wake.program(), 0o755)
     yield cpio.symlink("/init", "bin/busybox")
 
     busybox = contents.program("/bin/busybox", "/usr/bin/busybox")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +37,30 @@ class LaunchSpec:
     disk: str | None = None
     """A qcow2 file, if the guest has a disk."""
     name: str = ""
+    ram_file: str | None = None
+    """File that backs the guest's memory; ``None`` for anonymous memory."""
+    ram_shared: bool = False
+    """Whether the guest's writes go to that file; otherwise it is mapped privately."""
+    incoming: bool = False
+    """Wait for a saved state instead of booting."""
+
+    def to_json(self) -> str:
+        """Return the specification as JSON; the sockets' descriptors mean nothing in another process."""
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> LaunchSpec:
+        """Read a specification.
+
+        Raises:
+            ValueError: the text is none.
+        """
+        try:
+            values = json.loads(text)
+            values["cmdline"] = tuple(values["cmdline"])
+            return cls(**values)
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"not a launch specification: {error}") from error
 
 
 def cpu_model(accel: str) -> str:
@@ -63,7 +89,7 @@ def argv(spec: LaunchSpec) -> tuple[str, ...]:
         spec.binary,
         *("-name", spec.name or "vmbench"),
         *("-nodefaults", "-no-user-config", "-display", "none", "-vga", "none"),
-        *("-M", _machine(spec.machine_type)),
+        *("-M", f"{_machine(spec.machine_type)},memory-backend=ram", "-object", _memory(spec)),
         *("-accel", spec.accel, "-cpu", cpu_model(spec.accel)),
         *("-m", str(spec.memory), "-smp", str(spec.cpus)),
         *("-kernel", spec.kernel, "-initrd", spec.initrd, "-append", " ".join(kernel_arguments(spec))),
@@ -78,6 +104,8 @@ def argv(spec: LaunchSpec) -> tuple[str, ...]:
         *("-object", "rng-random,id=rng0,filename=/dev/urandom"),
         *("-device", f"virtio-rng-{bus},rng=rng0"),
     ]
+    if spec.incoming:
+        found += ["-incoming", "defer"]
     if spec.disk is not None:
         found += ["-drive", f"if=none,id=disk0,file={spec.disk},format=qcow2,discard=unmap"]
         found += ["-device", f"virtio-blk-{bus},drive=disk0"]
@@ -88,6 +116,15 @@ def _machine(machine_type: MachineType) -> str:
     if machine_type == "microvm":
         return "microvm"
     return "q35,sata=off,smbus=off,usb=off,i8042=off,vmport=off"
+
+
+def _memory(spec: LaunchSpec) -> str:
+    size = f"id=ram,size={spec.memory}M"
+    if spec.ram_file is None:
+        return f"memory-backend-ram,{size}"
+    share = "on" if spec.ram_shared else "off"
+    # QEMU reads a doubled comma as one.
+    return f"memory-backend-file,{size},mem-path={spec.ram_file.replace(',', ',,')},share={share}"
 
 
 def _console(fd: int) -> str:

@@ -4,37 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import os
 import platform
-import shutil
-import subprocess
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 from backends import keys
-from backends.base import (
-    Availability,
-    BackendError,
-    HostNotAble,
-    MachineRequest,
-    PhaseSink,
-)
-from backends.images import cpio
+from backends.base import Availability, BackendError, HostNotAble, MachineRequest, PhaseSink
 from backends.images.progress import Progress
 from backends.images.store import BootImage, ImageStore
 from backends.process import this_process
 from backends.qemu import accel as accelerators
-from backends.qemu.argv import LaunchSpec, MachineType
-from backends.qemu.machine import QemuMachine
+from backends.qemu import disks, furnish
+from backends.qemu.argv import CONSOLE_LOG, LaunchSpec, MachineType
+from backends.qemu.machine import QemuMachine, Surroundings, furnish_launch, take_over
+from backends.qemu.template import Template
 from backends.reaper import Reaper
-from backends.store import MachineFolder, MachineRecord, MachineStore
+from backends.snapshots import SnapshotError, SnapshotRecord, SnapshotStore
+from backends.store import MachineRecord, MachineStore
 
 ACTIONS = frozenset(
     {"add", "remove", "reset", "wait", "shell", "http", "copy", "console", "reboot"},
 )
 VERDICTS = "accel.json"
-INITRD = "initrd.cpio"
-DISK = "disk.qcow2"
 
 
 class QemuCore:
@@ -44,12 +37,27 @@ class QemuCore:
         store: Where machines live.
         images: Where images come from.
         accel: ``auto``, ``tcg``, ``kvm`` or ``hvf``.
+        snapshots: Where snapshots live; beside the machines unless told otherwise.
+        templates: Where templates live; ``None`` boots every machine.
+        isolated: Leave a core to the person, if there is one to spare.
     """
 
-    def __init__(self, store: MachineStore, images: ImageStore, accel: str = "auto") -> None:
+    def __init__(
+        self,
+        store: MachineStore,
+        images: ImageStore,
+        accel: str = "auto",
+        *,
+        snapshots: SnapshotStore | None = None,
+        templates: SnapshotStore | None = None,
+        isolated: bool = False,
+    ) -> None:
         self.store = store
         self.images = images
         self.requested_accel = accel
+        self.snapshots = snapshots or SnapshotStore(store.root.parent / "snapshots")
+        self.templates = templates
+        self.affinity = spare_cores(frozenset(os.sched_getaffinity(0))) if isolated else None
         self.reaper = Reaper(store)
         self._verdict: accelerators.Verdict | None = None
         self._tsc_khz: int | None = None
@@ -100,115 +108,168 @@ class QemuCore:
                 await machine.remove()
 
     async def create(
-        self, request: MachineRequest, backend: str, machine_type: MachineType, *, accel: str
+        self,
+        request: MachineRequest,
+        backend: str,
+        machine_type: MachineType,
+        *,
+        accel: str,
+        template: bool = False,
     ) -> QemuMachine:
         """Make a machine's folder with keys, initramfs and disk.
+
+        Args:
+            request: What is asked for.
+            backend: The backend's name.
+            machine_type: QEMU's machine type.
+            accel: The accelerator.
+            template: Whether its start may fork a template, made if there is none.
 
         Raises:
             BackendError: the folder, the image or the disk cannot be made.
         """
         image = await self.images.ensure(request.image)
         await self.reaper.ensure()
-        return await asyncio.to_thread(self._create, request, backend, machine_type, accel, image)
-
-    def _create(
-        self,
-        request: MachineRequest,
-        backend: str,
-        machine_type: MachineType,
-        accel: str,
-        image: BootImage,
-    ) -> QemuMachine:
-        def record(name: str) -> MachineRecord:
-            return MachineRecord(
-                id=name,
-                backend=backend,
-                image=image.name,
-                image_digest=image.digest,
-                cpus=request.cpus,
-                memory=request.memory,
-                disk=request.disk,
-                label=request.label,
-                run=request.run,
-                created=time.time(),
-                accel=accel,
-                owner=this_process(),
-            )
-
-        held = self.store.create(record)
-        try:
-            pair = self._furnish(held, request, image)
-        except (OSError, BackendError) as error:
-            held.delete()
-            if isinstance(error, BackendError):
-                raise
-            raise BackendError(
-                f"cannot make a machine in {self.store.root}: {error.strerror or error}",
-                remedy="free some disk space, or point VMBENCH_STATE to another disk",
-            ) from error
         launch = LaunchSpec(
             binary=self._binary or accelerators.find_qemu(),
             machine_type=machine_type,
             accel=accel,
             cpus=request.cpus,
             memory=request.memory,
-            kernel=str(image.kernel.resolve()),
-            initrd=INITRD,
+            kernel=furnish.KERNEL,
+            initrd=furnish.INITRD,
             cmdline=image.cmdline,
             tsc_khz=self._tsc_khz,
             qmp_fd=-1,
             control_fd=-1,
             console_fd=-1,
-            disk=DISK if request.disk else None,
-            name=held.record.id,
         )
-        return QemuMachine(held, request, launch, pair)
+        return await asyncio.to_thread(self._create, request, backend, launch, image, template)
 
-    def _furnish(self, held: MachineFolder, request: MachineRequest, image: BootImage) -> keys.MachineKeys:
-        pair = keys.generate()
-        keys.write_files(pair, held.path, held.record.id)
-        with image.initramfs.open("rb") as base, (held.path / INITRD).open("xb") as whole:
-            shutil.copyfileobj(base, whole, 1 << 20)
-            whole.write(b"\0" * (-whole.tell() % cpio.BLOCK))
-            whole.write(cpio.archive(key_entries(pair, held.record.id)))
-        (held.path / "console.log").touch()
-        if request.disk:
-            make_disk(held.path / DISK, request.disk)
-        return pair
+    def _create(
+        self, request: MachineRequest, backend: str, launch: LaunchSpec, image: BootImage, template: bool
+    ) -> QemuMachine:
+        held = self.store.create(lambda name: _record(name, request, backend, launch.accel, image))
+        try:
+            pair = keys.generate()
+            furnish.lay_boot_files(held.path, image.kernel, image.initramfs)
+            furnish.lay_keys(held.path, held.record.id, pair)
+            layers = (disks.blank(held.path, request.disk),) if request.disk else ()
+            launch = dataclasses.replace(launch, name=held.record.id, disk=layers[0] if layers else None)
+            furnish.write_launch(held.path, launch)
+            (held.path / CONSOLE_LOG).touch(mode=0o600)
+            held.update(host_key=pair.host_public, layers=layers)
+        except (OSError, BackendError) as error:
+            held.delete()
+            raise self._no_room(error) from error
+        around = self.surroundings(request.boot_timeout)
+        machine = QemuMachine(held, launch, around)
+        if template and self.templates is not None and not request.cold:
+            machine.use_template(Template(self, self.templates, machine, request, backend, image.digest))
+        return machine
+
+    def _no_room(self, error: OSError | BackendError) -> BackendError:
+        if isinstance(error, BackendError):
+            return error
+        return BackendError(
+            f"cannot make a machine in {self.store.root}: {error.strerror or error}",
+            remedy="free some disk space, or point VMBENCH_STATE to another disk",
+        )
+
+    def surroundings(self, boot_timeout: float = 120.0) -> Surroundings:
+        """Return what machines of this core need of it."""
+        return Surroundings(snapshots=self.snapshots, affinity=self.affinity, boot_timeout=boot_timeout)
+
+    async def fork(self, name: str, *, label: str, run: str) -> QemuMachine:
+        """Make a machine from a snapshot; see ``backends.base.Backend.fork``."""
+        verdict = await self.ready()
+        snapshot = await asyncio.to_thread(self.snapshots.get, name)
+        if snapshot.with_ram and snapshot.accel != verdict.accel:
+            raise SnapshotError(
+                f"{name!r} was saved under {snapshot.accel}, this host runs {verdict.accel}",
+                remedy=f"use --accel {snapshot.accel}, or boot instead",
+            )
+        await self.reaper.ensure()
+        return await asyncio.to_thread(self._fork, snapshot, label, run)
+
+    def _fork(self, snapshot: SnapshotRecord, label: str, run: str) -> QemuMachine:
+        held = self.store.create(
+            lambda machine: MachineRecord(
+                id=machine,
+                backend=snapshot.backend,
+                image=snapshot.image,
+                image_digest=snapshot.image_digest,
+                cpus=snapshot.cpus,
+                memory=snapshot.memory,
+                disk=snapshot.disk,
+                label=label or snapshot.label,
+                run=run,
+                created=time.time(),
+                accel=snapshot.accel,
+                owner=this_process(),
+            )
+        )
+        try:
+            (held.path / CONSOLE_LOG).touch(mode=0o600)
+            source = self.snapshots.folder(snapshot.name)
+            held.update(parent=snapshot.name, **take_over(held.path, held.record.id, snapshot, source))
+            blank = LaunchSpec(
+                binary=self._binary,
+                machine_type="microvm",
+                accel=snapshot.accel,
+                cpus=1,
+                memory=0,
+                kernel="",
+                initrd="",
+                cmdline=(),
+                tsc_khz=None,
+                qmp_fd=-1,
+                control_fd=-1,
+                console_fd=-1,
+                name=held.record.id,
+            )
+            launch = furnish_launch(held.path, blank, snapshot, held.record.layers)
+        except (OSError, BackendError) as error:
+            held.delete()
+            raise self._no_room(error) from error
+        return QemuMachine(held, launch, self.surroundings())
+
+    async def adopt(self, name: str) -> QemuMachine:
+        """Take up another vmbench's machine; see ``backends.base.Backend.adopt``."""
+        held = await asyncio.to_thread(self.store.open, name)
+        try:
+            launch = LaunchSpec.from_json((held.path / furnish.LAUNCH).read_text())
+        except (OSError, ValueError) as error:
+            held.close()
+            raise BackendError(
+                f"{held.record.id}'s folder is damaged: {error}", remedy=f"vmbench rm {held.record.id}"
+            ) from error
+        machine = QemuMachine(held, launch, self.surroundings())
+        await machine.attach()
+        return machine
 
 
-def key_entries(pair: keys.MachineKeys, machine: str) -> tuple[cpio.Entry, ...]:
-    """Return what a machine's own part of the initramfs holds: its keys and its id."""
-    return (
-        cpio.directory("root", 0o700),
-        cpio.directory("root/.ssh", 0o700),
-        cpio.file("root/.ssh/authorized_keys", f"{pair.client_public}\n".encode(), 0o600),
-        cpio.directory("etc/dropbear", 0o700),
-        cpio.file("etc/dropbear/dropbear_ed25519_host_key", pair.host_private_dropbear, 0o600),
-        cpio.directory("etc/vmbench", 0o755),
-        cpio.file("etc/vmbench/machine", f"{machine}\n".encode(), 0o644),
+def _record(name: str, request: MachineRequest, backend: str, accel: str, image: BootImage) -> MachineRecord:
+    return MachineRecord(
+        id=name,
+        backend=backend,
+        image=image.name,
+        image_digest=image.digest,
+        cpus=request.cpus,
+        memory=request.memory,
+        disk=request.disk,
+        label=request.label,
+        run=request.run,
+        created=time.time(),
+        accel=accel,
+        owner=this_process(),
+        env=request.env,
     )
 
 
-def make_disk(path: Path, size: int) -> None:
-    """Make an empty qcow2 disk of ``size`` MiB. Blocking.
-
-    Raises:
-        BackendError: qemu-img is missing or fails.
-    """
-    try:
-        subprocess.run(
-            ["qemu-img", "create", "-q", "-f", "qcow2", str(path), f"{size}M"],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-    except FileNotFoundError as error:
-        raise HostNotAble("qemu-img is not installed", remedy="make setup installs it") from error
-    except subprocess.SubprocessError as error:
-        said = getattr(error, "stderr", "") or str(error)
-        raise BackendError(f"qemu-img cannot make {path}: {said.strip()}") from error
+def spare_cores(cores: frozenset[int]) -> frozenset[int] | None:
+    """Return the cores for guests when one is left to the person; ``None`` where there is none to spare."""
+    return cores - {min(cores)} if len(cores) > 1 else None
 
 
 class QemuBackend:
@@ -265,7 +326,17 @@ class QemuBackend:
     async def create(self, request: MachineRequest) -> QemuMachine:
         """Make a machine's folder and everything in it."""
         verdict = await self._core.ready()
-        return await self._core.create(request, self._name, self._machine_type, accel=verdict.accel)
+        return await self._core.create(
+            request, self._name, self._machine_type, accel=verdict.accel, template=True
+        )
+
+    async def fork(self, snapshot: str, *, label: str = "", run: str = "") -> QemuMachine:
+        """Make a machine whose start resumes from a snapshot."""
+        return await self._core.fork(snapshot, label=label, run=run)
+
+    async def adopt(self, name: str) -> QemuMachine:
+        """Take up a machine that another vmbench made and kept."""
+        return await self._core.adopt(name)
 
     async def close(self) -> None:
         """Dismiss the reaper once nothing is left to watch over."""
@@ -273,7 +344,26 @@ class QemuBackend:
             await asyncio.to_thread(self._core.reaper.close)
 
 
-def make_backends(store: MachineStore, images: ImageStore, accel: str = "auto") -> Mapping[str, QemuBackend]:
-    """Return the backends that stand on QEMU, by name, the default one first."""
-    core = QemuCore(store, images, accel)
+def make_backends(
+    store: MachineStore,
+    images: ImageStore,
+    accel: str = "auto",
+    *,
+    snapshots: SnapshotStore | None = None,
+    templates: SnapshotStore | None = None,
+    isolation: str = "off",
+) -> Mapping[str, QemuBackend]:
+    """Return the backends that stand on QEMU, by name, the default one first.
+
+    Args:
+        store: Where machines live.
+        images: Where images come from.
+        accel: ``auto``, ``tcg``, ``kvm`` or ``hvf``.
+        snapshots: Where snapshots live; beside the machines unless told otherwise.
+        templates: Where templates live; ``None`` boots every machine.
+        isolation: ``auto`` leaves a core to the person if there is one to spare, ``off`` does not.
+    """
+    core = QemuCore(
+        store, images, accel, snapshots=snapshots, templates=templates, isolated=isolation == "auto"
+    )
     return {name: QemuBackend(core, name) for name in ("microvm", "qemu")}

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from backends.base import BackendError, MachineTimeout
@@ -55,6 +57,20 @@ class ControlChannel:
                 await self._reader.readuntil(READY)
             except asyncio.IncompleteReadError as error:
                 raise BackendError("the guest's process closed the control channel") from error
+
+    async def attach(self) -> None:
+        """Make sure that somebody answers, on a channel of a guest that is long ready.
+
+        Raises:
+            BackendError: nobody does within some seconds: another vmbench may hold the channel.
+        """
+        await self.run("true")
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Hold the channel quiet, as it must be while the guest's state is saved."""
+        async with self._turn:
+            yield
 
     async def run(self, command: str, *, timeout: float = 5.0) -> tuple[int, bytes]:
         """Run a short command and return its exit code and merged output.

@@ -7,32 +7,39 @@ import contextlib
 import dataclasses
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Awaitable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from backends import keys
 from backends.base import (
     BackendError,
     ExecResult,
     MachineDied,
-    MachineRequest,
     MachineState,
+    MachineStats,
     MachineTimeout,
     OutputSink,
     PhaseSink,
+    Terminal,
     WrongState,
 )
 from backends.guest import GuestChannel, preload
 from backends.process import ProcessIdentity, identify
-from backends.qemu import console, monitor, sockets
+from backends.qemu import console, disks, furnish, migration, monitor, sockets, usage, waking
 from backends.qemu.argv import CONSOLE_LOG, SOCKETS, LaunchSpec, argv
 from backends.qemu.control import ControlChannel
-from backends.store import MachineFolder, MachineRecord
+from backends.snapshots import RAM, STATE, SnapshotRecord, SnapshotStore, seal
+from backends.states import require
+from backends.store import OPERATION, MachineFolder, MachineRecord, held
+
+if TYPE_CHECKING:
+    from backends.qemu.template import Template
 
 QEMU_LOG = "qemu.log"
 NICENESS = 5
@@ -41,7 +48,21 @@ GOING_DOWN = 2.0
 """Seconds that a broken connection waits to learn whether the guest's process ends."""
 POLITE_COMMAND = "sync; poweroff -f"
 
+LIVE = (MachineState.STARTING, MachineState.RUNNING, MachineState.PAUSED)
+OPERATION_DEADLINE = 30.0
+"""Seconds to wait for another vmbench that saves, restores or stops the same machine."""
+
 T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a machine needs of its backend."""
+
+    snapshots: SnapshotStore
+    affinity: frozenset[int] | None = None
+    """Cores its process may run on; ``None`` for all."""
+    boot_timeout: float = 120.0
 
 
 class QemuMachine:
@@ -49,23 +70,25 @@ class QemuMachine:
 
     Args:
         held: The machine's folder and lock.
-        request: What was asked for.
         launch: How QEMU is started, but for the sockets' descriptors.
-        pair: The machine's keys.
+        around: What it needs of its backend.
     """
 
-    def __init__(
-        self, held: MachineFolder, request: MachineRequest, launch: LaunchSpec, pair: keys.MachineKeys
-    ) -> None:
+    def __init__(self, held: MachineFolder, launch: LaunchSpec, around: Surroundings) -> None:
         self._held = held
-        self._request = request
         self._launch = launch
-        self._keys = pair
+        self._around = around
         self._process: subprocess.Popen[bytes] | None = None
         self._exit: asyncio.Task[None] | None = None
         self._control: ControlChannel | None = None
+        self._control_turn = asyncio.Lock()
         self._guest: GuestChannel | None = None
         self._stopping = False
+        self._template: Template | None = None
+
+    def use_template(self, template: Template) -> None:
+        """Let the first start fork a template instead of booting."""
+        self._template = template
 
     @property
     def id(self) -> str:
@@ -109,33 +132,118 @@ class QemuMachine:
         return self._launch
 
     async def start(self, *, on_phase: PhaseSink | None = None) -> None:
-        """Boot and wait until the guest takes commands; see ``backends.base.Machine.start``."""
-        if self.state is not MachineState.CREATED:
-            raise WrongState(f"{self.id} is {self.state}", remedy="create a new machine")
+        """Boot or resume, and wait until the guest takes commands; see ``backends.base.Machine.start``.
+
+        It resumes where the folder holds a saved state, or a template of its shape exists.
+        """
+        require("start", self.id, self.state)
         say = on_phase or (lambda phase, detail: None)
-        deadline = time.monotonic() + self._request.boot_timeout
+        self._stopping = False
+        template, self._template = self._template, None
+        if template is not None:
+            try:
+                await template.lay(say)
+                await self._resume(say, "fork of a template")
+                return
+            except BackendError:
+                # A template that does not resume is not trusted again; the machine boots instead.
+                self._stopping = True
+                await self._kill()
+                await self._hang_up()
+                await asyncio.to_thread(template.forget)
+                self._stopping = False
+                self._held.update(state=MachineState.CREATED, process=None)
+        elif (self.folder / furnish.RESUME_STATE).exists():
+            await self._resume(say, f"fork of {self._held.record.parent}")
+            return
+        await self._boot(say)
+
+    async def become_template(self, store: SnapshotStore, name: str, say: PhaseSink) -> None:
+        """Boot with a file as memory, save the state the guest is ready in, and end.
+
+        Raises:
+            BackendError: it does not boot, or cannot be saved.
+        """
+        require("start", self.id, self.state)
+        self._launch = dataclasses.replace(self._launch, ram_file=RAM, ram_shared=True)
+        await self._boot(say, connect=False)
+        control = await self._open_control()
+        with store.saving(name) as folder:
+            async with control.turn(), monitor.monitor(self.folder, timeout=60.0) as client:
+                version = await monitor.version(client)
+                await client.execute("stop")
+                await migration.save(client, folder / STATE, shared=True)
+            self._stopping = True
+            # The guest must be gone before its memory is sealed: it writes to that very file.
+            await self._kill()
+            ram = self.folder / RAM
+            ram.chmod(0o400)
+            ram.rename(folder / RAM)
+            await asyncio.to_thread(self._lay_snapshot, folder, name, self._held.record.layers, version)
+
+    async def _boot(self, say: PhaseSink, *, connect: bool = True) -> None:
+        deadline = time.monotonic() + self._around.boot_timeout
         say("booting", f"{self._launch.machine_type}, {self.accel}")
         await self._spawn()
         loading = asyncio.create_task(asyncio.to_thread(preload))
         try:
             self._control = await self._until(deadline, ControlChannel.open(self.folder), "QEMU")
-            port = await self._until(deadline, monitor.forwarded_port(self.folder), "QEMU's monitor")
-            self._held.update(ssh_port=port)
+            await self._until(deadline, self._find_port(), "QEMU's monitor")
             await self._until(deadline, self._control.ready(), "the guest's ready line")
             await loading
-            self._guest = GuestChannel(
-                port=port,
-                client_key=self._keys.client_private,
-                host_key=self._keys.host_public,
-                kill=self._rescue,
-                env=self._request.env,
-            )
-            left = max(1.0, deadline - time.monotonic())
-            await self._until(deadline, self._guest.connect(timeout=left), "the guest's SSH server")
+            self._guest = self._channel()
+            if connect:
+                left = max(1.0, deadline - time.monotonic())
+                await self._until(deadline, self._guest.connect(timeout=left), "the guest's SSH server")
         finally:
             await asyncio.shield(loading)
         self._held.update(state=MachineState.RUNNING)
         say("ready", "")
+
+    async def _resume(self, say: PhaseSink, origin: str) -> None:
+        deadline = time.monotonic() + self._around.boot_timeout
+        say("booting", f"{origin}, {self._launch.machine_type}, {self.accel}")
+        ram = self.folder / furnish.RESUME_RAM
+        shared = ram.exists()
+        self._launch = dataclasses.replace(
+            self._launch, incoming=True, ram_file=furnish.RESUME_RAM if shared else None, ram_shared=False
+        )
+        await self._spawn()
+        loading = asyncio.create_task(asyncio.to_thread(preload))
+        try:
+            self._control = await self._until(deadline, ControlChannel.open(self.folder), "QEMU")
+            await self._until(deadline, self._load(shared), "the saved state's resuming")
+            personal = waking.personalise(
+                self._control, machine=self.id, client_key=keys.public_of(self.folder)
+            )
+            await self._until(deadline, personal, "the guest after it resumed")
+        finally:
+            await asyncio.shield(loading)
+        self._guest = self._channel()
+        await asyncio.to_thread(furnish.clear_resume, self.folder)
+        self._launch = dataclasses.replace(self._launch, incoming=False, ram_file=None)
+        self._held.update(state=MachineState.RUNNING)
+        say("ready", "")
+
+    async def _load(self, shared: bool) -> None:
+        async with monitor.monitor(self.folder) as client:
+            await migration.load(client, self.folder / furnish.RESUME_STATE, shared=shared)
+            self._held.update(ssh_port=await monitor.forwarded_port(client))
+
+    async def _find_port(self) -> None:
+        async with monitor.monitor(self.folder) as client:
+            self._held.update(ssh_port=await monitor.forwarded_port(client))
+
+    def _channel(self) -> GuestChannel:
+        record = self._held.record
+        assert record.ssh_port is not None
+        return GuestChannel(
+            port=record.ssh_port,
+            client_key=(self.folder / keys.CLIENT_KEY).read_bytes(),
+            host_key=record.host_key,
+            kill=self._rescue,
+            env=record.env,
+        )
 
     async def _spawn(self) -> None:
         listening = [sockets.listen(self.folder, name) for name in SOCKETS]
@@ -163,13 +271,17 @@ class QemuMachine:
         identity = identify(self._process.pid)
         self._exit = asyncio.create_task(self._reap(self._process, identity))
         self._held.update(process=identity)
+        if self._around.affinity is not None:
+            with contextlib.suppress(OSError):  # it may have ended already
+                os.sched_setaffinity(self._process.pid, self._around.affinity)
 
-    async def _reap(self, process: subprocess.Popen[bytes], identity: ProcessIdentity | None) -> None:
+    async def _reap(self, process: subprocess.Popen[bytes] | None, identity: ProcessIdentity | None) -> None:
         """Wait for the guest's process, and note in the record how it went."""
         if identity is not None:
             await identity.gone()
-        process.wait()
-        if self.state in (MachineState.STARTING, MachineState.RUNNING) and self.folder.exists():
+        if process is not None:
+            process.wait()
+        if self.state in LIVE and self.folder.exists():
             ended = MachineState.STOPPED if self._stopping else MachineState.DIED
             with contextlib.suppress(OSError):
                 self._held.update(state=ended, process=None)
@@ -185,7 +297,7 @@ class QemuMachine:
                 raise MachineDied(self._death(), detail=console.tail(self.console_log))
             if not task.done():
                 raise MachineTimeout(
-                    f"{self.id} did not boot within {self._request.boot_timeout:g}s: no sign of {what}",
+                    f"{self.id} did not boot within {self._around.boot_timeout:g}s: no sign of {what}",
                     remedy="see its console below; a loaded host may need a longer boot_timeout",
                     detail=console.tail(self.console_log),
                 )
@@ -200,8 +312,7 @@ class QemuMachine:
 
     def _death(self) -> str:
         """Say in one line why the guest's process ended."""
-        assert self._process is not None
-        code = self._process.returncode
+        code = self._process.returncode if self._process is not None else None
         try:
             said = (self.folder / QEMU_LOG).read_text(errors="replace").strip().splitlines()
         except OSError:
@@ -211,11 +322,28 @@ class QemuMachine:
                 return f"{self.id}'s QEMU was killed by {signal.Signals(-code).name}"
         if code == 0:
             return f"{self.id} was switched off from inside"
+        if code is None:
+            return f"{self.id}'s QEMU ended" + (f": {said[-1]}" if said else "")
         return f"{self.id}'s QEMU ended with exit code {code}" + (f": {said[-1]}" if said else "")
 
     async def _rescue(self, command: str) -> None:
-        assert self._control is not None
-        await self._control.run(command)
+        try:
+            await (await self._open_control()).run(command)
+        except BackendError:
+            # Another vmbench may hold the control channel; a second SSH connection does it too.
+            if self._guest is not None:
+                await self._guest.exec(command, timeout=5.0)
+
+    async def _open_control(self) -> ControlChannel:
+        async with self._control_turn:
+            if self._control is None:
+                try:
+                    control = await ControlChannel.open(self.folder)
+                    await control.attach()
+                except OSError as error:
+                    raise BackendError(f"{self.id}'s control channel is closed") from error
+                self._control = control
+            return self._control
 
     async def control(self, command: str, *, timeout: float = 5.0) -> tuple[int, bytes]:
         """Run a short command beside SSH, and return its exit code and merged output.
@@ -224,14 +352,14 @@ class QemuMachine:
             BackendError: the guest gives no answer.
         """
         self._running()
-        assert self._control is not None
-        return await self._control.run(command, timeout=timeout)
+        return await (await self._open_control()).run(command, timeout=timeout)
 
-    def _running(self) -> GuestChannel:
+    def _running(self, move: str = "run a command") -> GuestChannel:
         if self._exit is not None and self._exit.done() and not self._stopping:
             raise MachineDied(self._death(), detail=console.tail(self.console_log))
-        if self.state is not MachineState.RUNNING or self._guest is None:
-            raise WrongState(f"{self.id} is {self.state}, not running", remedy="start it first")
+        require(move, self.id, self.state)
+        if self._guest is None:
+            raise WrongState(f"{self.id} is not connected", remedy="try again")
         return self._guest
 
     async def _alive(self, wanted: Awaitable[T]) -> T:
@@ -272,15 +400,15 @@ class QemuMachine:
 
     async def copy_in(self, source: Path, target: str, *, timeout: float = 60.0) -> None:
         """Copy a host file or folder into the guest."""
-        await self._alive(self._running().copy_in(source, target, timeout=timeout))
+        await self._alive(self._running("copy files").copy_in(source, target, timeout=timeout))
 
     async def copy_out(self, source: str, target: Path, *, timeout: float = 60.0) -> None:
         """Copy a guest file or folder to the host."""
-        await self._alive(self._running().copy_out(source, target, timeout=timeout))
+        await self._alive(self._running("copy files").copy_out(source, target, timeout=timeout))
 
     def forward(self, port: int, host: str = "127.0.0.1") -> AbstractAsyncContextManager[int]:
         """Open a loopback port on this host that leads to ``host:port`` as the guest sees it."""
-        return self._running().forward(port, host)
+        return self._running("forward a port").forward(port, host)
 
     async def wait_console(
         self, pattern: re.Pattern[bytes], *, timeout: float, start: int = 0
@@ -302,17 +430,27 @@ class QemuMachine:
             detail=seen,
         )
 
-    async def reboot(self, *, timeout: float = 60.0) -> None:
-        """Reboot the guest from inside; disks are kept."""
+    async def terminal(
+        self, command: str | None = None, *, columns: int = 80, rows: int = 24, term: str = "xterm-256color"
+    ) -> Terminal:
+        """Open a terminal with a login shell, or with ``command``."""
+        return await self._alive(self._running().terminal(command, columns=columns, rows=rows, term=term))
+
+    async def reboot(self, *, discard: bool = False, timeout: float = 60.0) -> None:
+        """Reboot the guest; see ``backends.base.Machine.reboot``."""
         guest = self._running()
-        assert self._control is not None
+        require("reboot", self.id, self.state)
+        if discard:
+            await self._reboot_afresh()
+            return
+        control = await self._open_control()
         deadline = time.monotonic() + timeout
         before = await self._boot_id()
         await guest.reset()
         with contextlib.suppress(BackendError):
-            await self._control.run("sync; reboot -f", timeout=0.5)
+            await control.run("sync; reboot -f", timeout=0.5)
         try:
-            await self._until(deadline, self._control.ready(), "the guest's ready line")
+            await self._until(deadline, control.ready(), "the guest's ready line")
             left = max(1.0, deadline - time.monotonic())
             await self._until(deadline, guest.connect(timeout=left), "the guest's SSH server")
         except MachineTimeout as error:
@@ -322,6 +460,153 @@ class QemuMachine:
             ) from error
         if await self._boot_id() == before:
             raise BackendError(f"{self.id} did not reboot", detail=console.tail(self.console_log))
+
+    async def _reboot_afresh(self) -> None:
+        """Boot again with the disk as it was when the machine was made."""
+        self._stopping = True
+        await self._kill()
+        await self._hang_up()
+        record = self._held.record
+        if record.disk:
+            base = record.base
+            top = await asyncio.to_thread(
+                lambda: (
+                    disks.overlay(self.folder, base[0])
+                    if base
+                    else disks.blank(self.folder, record.disk or 0)
+                )
+            )
+            for stale in set(record.layers) - set(base):
+                (self.folder / stale).unlink(missing_ok=True)
+            self._use_layers((top, *base))
+        self._stopping = False
+        self._held.update(state=MachineState.CREATED, process=None, ssh_port=None)
+        await self._boot(lambda phase, detail: None)
+
+    def _use_layers(self, layers: tuple[str, ...]) -> None:
+        self._launch = dataclasses.replace(self._launch, disk=layers[0] if layers else None)
+        furnish.write_launch(self.folder, self._launch)
+        self._held.update(layers=layers)
+
+    async def pause(self) -> None:
+        """Halt the vCPUs."""
+        require("pause", self.id, self.state)
+        async with self._operation("pause it"), monitor.monitor(self.folder) as client:
+            await client.execute("stop")
+            self._held.update(state=MachineState.PAUSED)
+
+    async def resume(self) -> None:
+        """Let the vCPUs go on, with the clock set right."""
+        require("resume", self.id, self.state)
+        async with self._operation("resume it"):
+            async with monitor.monitor(self.folder) as client:
+                await client.execute("cont")
+            self._held.update(state=MachineState.RUNNING)
+            with contextlib.suppress(BackendError):  # a clock that is behind is no reason to fail
+                await waking.set_clock(await self._open_control())
+
+    async def stats(self) -> MachineStats:
+        """Tell what the machine uses now."""
+        require("show statistics", self.id, self.state)
+        process = self._held.record.process
+        if process is None or not process.alive():
+            raise MachineDied(self._death(), detail=console.tail(self.console_log))
+        inside = b""
+        if self.state is MachineState.RUNNING:
+            with contextlib.suppress(BackendError):
+                inside = (await self.exec(usage.GUEST_COMMAND, timeout=10.0)).stdout
+        return await asyncio.to_thread(usage.measure, process.pid, self.folder, inside)
+
+    @asynccontextmanager
+    async def _operation(self, what: str) -> AsyncIterator[None]:
+        """Keep other vmbench processes from acting on the machine meanwhile."""
+        async with held(self.folder / OPERATION, f"{what} ({self.id})", timeout=OPERATION_DEADLINE):
+            yield
+
+    async def save(self, name: str) -> SnapshotRecord:
+        """Save the machine under ``name``; see ``backends.base.Machine.save``."""
+        require("save a snapshot", self.id, self.state)
+        store = self._around.snapshots
+        await asyncio.to_thread(store.free, name)
+        async with self._operation(f"save {name}"):
+            if self.state is MachineState.STOPPED:
+                return await asyncio.to_thread(self._save_stopped, store, name)
+            with store.saving(name) as folder:
+                try:
+                    return await self._save_live(folder, name)
+                except OSError as error:
+                    raise BackendError(
+                        f"cannot save {name}: {error.strerror or error}", remedy="free some disk space"
+                    ) from error
+
+    async def _save_live(self, folder: Path, name: str) -> SnapshotRecord:
+        frozen = self._held.record.layers
+        turn = self._control.turn() if self._control is not None else contextlib.nullcontext()
+        async with turn, monitor.monitor(self.folder, timeout=120.0) as client:
+            version = await monitor.version(client)
+            if self.state is MachineState.RUNNING:
+                await client.execute("stop")
+            try:
+                if frozen:
+                    await self._add_layer(client, frozen)
+                await migration.save(client, folder / STATE, shared=False)
+                record = await asyncio.to_thread(self._lay_snapshot, folder, name, frozen, version)
+            finally:
+                if self.state is MachineState.RUNNING:
+                    await client.execute("cont")
+        if self.state is MachineState.RUNNING and self._control is not None:
+            with contextlib.suppress(BackendError):  # a clock that is behind is no reason to fail
+                await waking.set_clock(self._control)
+        return record
+
+    async def _add_layer(self, client: monitor.Client, frozen: tuple[str, ...]) -> None:
+        top = await asyncio.to_thread(disks.overlay, self.folder, frozen[0])
+        await client.execute(
+            "blockdev-snapshot-sync",
+            {"device": "disk0", "snapshot-file": top, "format": "qcow2", "mode": "existing"},
+        )
+        self._use_layers((top, *frozen))
+
+    def _save_stopped(self, store: SnapshotStore, name: str) -> SnapshotRecord:
+        frozen = self._held.record.layers
+        with store.saving(name) as folder:
+            record = self._lay_snapshot(folder, name, frozen, "")
+            if frozen:
+                self._use_layers((disks.overlay(self.folder, frozen[0]), *frozen))
+            return record
+
+    def _lay_snapshot(self, folder: Path, name: str, layers: tuple[str, ...], version: str) -> SnapshotRecord:
+        """Link everything a fork needs beside its state, and write the record."""
+        return lay_snapshot(self.folder, self._held.record, self._launch, folder, name, layers, version)
+
+    async def restore(self, name: str) -> None:
+        """Make the machine what the snapshot was; see ``backends.base.Machine.restore``."""
+        require("restore a snapshot", self.id, self.state)
+        async with self._operation(f"restore {name}"):
+            await asyncio.to_thread(self._restore, name)
+
+    def _restore(self, name: str) -> None:
+        self._template = None
+        self.take_over(self._around.snapshots, name)
+        self._held.update(parent=name)
+
+    def take_over(self, store: SnapshotStore, name: str, *, env: Mapping[str, str] | None = None) -> None:
+        """Lay a snapshot's files into the machine's folder; its next start resumes from it. Blocking.
+
+        Args:
+            store: Where the snapshot is.
+            name: Its name.
+            env: Variables that commands see, instead of the snapshot's.
+
+        Raises:
+            SnapshotError: there is no such snapshot, or it is damaged.
+        """
+        snapshot, source = store.get(name), store.folder(name)
+        changes = take_over(self.folder, self.id, snapshot, source)
+        if env is not None:
+            changes["env"] = dict(env)
+        self._held.update(**changes)
+        self._launch = furnish_launch(self.folder, self._launch, snapshot, self._held.record.layers)
 
     async def _boot_id(self) -> bytes:
         _, said = await self.control("cat /proc/sys/kernel/random/boot_id", timeout=10.0)
@@ -341,26 +626,42 @@ class QemuMachine:
         """Stop the guest: politely, then by force."""
         self._stopping = True
         if self._exit is not None and not self._exit.done():
-            if self._control is not None and self.state is MachineState.RUNNING:
+            if self.state is MachineState.RUNNING:
                 with contextlib.suppress(BackendError):
-                    await self._control.run(POLITE_COMMAND, timeout=min(1.0, timeout))
+                    await (await self._open_control()).run(POLITE_COMMAND, timeout=min(1.0, timeout))
                 await asyncio.wait({self._exit}, timeout=timeout)
             await self._kill()
         await self._hang_up()
+        self._note_stopped()
+
+    async def kill(self) -> None:
+        """End the guest's process at once, as a power cut would. Idempotent."""
+        self._stopping = True
+        await self._kill()
+        await self._hang_up()
+        self._note_stopped()
+
+    def _note_stopped(self) -> None:
         if self.state is not MachineState.STOPPED and self.folder.exists():
-            self._held.update(state=MachineState.STOPPED, process=None)
+            self._held.update(state=MachineState.STOPPED, process=None, ssh_port=None)
 
     async def _kill(self) -> None:
-        if self._process is not None and self._exit is not None and not self._exit.done():
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+        if self._exit is not None and not self._exit.done():
+            process = self._held.record.process
+            if self._process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    self._process.kill()
+            elif process is not None:
+                process.signal(signal.SIGKILL)
             await asyncio.shield(self._exit)
 
     async def _hang_up(self) -> None:
         if self._guest is not None:
             await self._guest.close()
+            self._guest = None
         if self._control is not None:
             await self._control.close()
+            self._control = None
 
     async def remove(self) -> None:
         """Stop the guest by force and delete its folder."""
@@ -371,5 +672,114 @@ class QemuMachine:
 
     async def release(self) -> None:
         """Let go of a kept machine, which runs on without this process."""
+        if self._exit is not None and not self._exit.done():
+            self._exit.cancel()
         await self._hang_up()
         self._held.close()
+
+    async def attach(self) -> None:
+        """Take up a guest that another vmbench started: watch its process and connect to it lazily."""
+        process = self._held.record.process
+        if process is not None and process.alive() and self.state in LIVE:
+            self._exit = asyncio.create_task(self._reap(None, process))
+            await asyncio.to_thread(preload)
+            self._guest = self._channel()
+
+
+def lay_snapshot(
+    source: Path,
+    machine: MachineRecord,
+    launch: LaunchSpec,
+    folder: Path,
+    name: str,
+    layers: tuple[str, ...],
+    version: str,
+) -> SnapshotRecord:
+    """Link into ``folder`` everything a fork needs beside the saved state, and write the record. Blocking."""
+    furnish.lay_boot_files(folder, source / furnish.KERNEL, source / furnish.INITRAMFS)
+    shutil.copyfile(source / furnish.HOST_KEY, folder / furnish.HOST_KEY)
+    (folder / furnish.HOST_KEY).chmod(0o600)
+    furnish.lay_layers(source, folder, layers)
+    return seal(
+        folder,
+        SnapshotRecord(
+            name=name,
+            created=time.time(),
+            machine=machine.id,
+            label=machine.label,
+            parent=machine.parent,
+            backend=machine.backend,
+            machine_type=launch.machine_type,
+            accel=launch.accel,
+            cpus=launch.cpus,
+            memory=launch.memory,
+            disk=machine.disk,
+            image=machine.image,
+            image_digest=machine.image_digest,
+            cmdline=launch.cmdline,
+            tsc_khz=launch.tsc_khz,
+            qemu_version=version,
+            host_key=machine.host_key,
+            env=machine.env,
+            with_ram=(folder / STATE).exists(),
+            layers=layers,
+        ),
+    )
+
+
+def take_over(folder: Path, machine: str, snapshot: SnapshotRecord, source: Path) -> dict[str, object]:
+    """Lay a snapshot's files into a machine's folder; return the changes to its record. Blocking.
+
+    Raises:
+        BackendError: there is no room for them.
+    """
+    for stale in (furnish.KERNEL, furnish.INITRAMFS):
+        (folder / stale).unlink(missing_ok=True)
+    furnish.clear_resume(folder)
+    for old in folder.glob("disk-*.qcow2"):
+        old.unlink()
+    furnish.lay_boot_files(folder, source / furnish.KERNEL, source / furnish.INITRAMFS)
+    pair = keys.generate_for_host((source / furnish.HOST_KEY).read_bytes())
+    furnish.lay_keys(folder, machine, pair)
+    furnish.lay_layers(source, folder, snapshot.layers)
+    layers = snapshot.layers
+    if layers:
+        layers = (disks.overlay(folder, layers[0]), *layers)
+    if snapshot.with_ram:
+        furnish.lay_resume(folder, source)
+    return {
+        "state": MachineState.CREATED,
+        "cpus": snapshot.cpus,
+        "memory": snapshot.memory,
+        "disk": snapshot.disk,
+        "image": snapshot.image,
+        "image_digest": snapshot.image_digest,
+        "layers": layers,
+        "base": snapshot.layers,
+        "env": snapshot.env,
+        "host_key": snapshot.host_key,
+        "process": None,
+        "ssh_port": None,
+    }
+
+
+def furnish_launch(
+    folder: Path, launch: LaunchSpec, snapshot: SnapshotRecord, layers: tuple[str, ...]
+) -> LaunchSpec:
+    """Return, and write into the folder, how the snapshot's guest is started. Blocking."""
+    changed = dataclasses.replace(
+        launch,
+        machine_type="microvm" if snapshot.machine_type == "microvm" else "q35",
+        accel=snapshot.accel,
+        cpus=snapshot.cpus,
+        memory=snapshot.memory,
+        kernel=furnish.KERNEL,
+        initrd=furnish.INITRD,
+        cmdline=snapshot.cmdline,
+        tsc_khz=snapshot.tsc_khz,
+        disk=layers[0] if layers else None,
+        incoming=False,
+        ram_file=None,
+    )
+    furnish.write_launch(folder, changed)
+    return changed

@@ -15,6 +15,7 @@ from backends.base import BackendError, MachineTimeout
 from backends.qemu import sockets
 
 SOCKET = "qmp.sock"
+Client = QMPClient
 logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
 
 
@@ -40,15 +41,22 @@ async def monitor(folder: Path, *, timeout: float = 20.0) -> AsyncIterator[QMPCl
         raise BackendError(f"QEMU's monitor: {error}") from error
 
 
-async def forwarded_port(folder: Path, guest_port: int = 22) -> int:
+async def forwarded_port(client: QMPClient, guest_port: int = 22) -> int:
     """Return the host port that leads to ``guest_port``, as the kernel chose it.
 
     Raises:
         BackendError: nothing is forwarded there.
     """
-    async with monitor(folder) as client:
-        answer = await client.execute("human-monitor-command", {"command-line": "info usernet"})
+    answer = await client.execute("human-monitor-command", {"command-line": "info usernet"})
     return parse_usernet(str(answer), guest_port)
+
+
+async def version(client: QMPClient) -> str:
+    """Return QEMU's version, such as ``7.2.22``."""
+    answer = await client.execute("query-version")
+    assert isinstance(answer, dict)
+    numbers = answer["qemu"]
+    return f"{numbers['major']}.{numbers['minor']}.{numbers['micro']}"
 
 
 def parse_usernet(text: str, guest_port: int) -> int:

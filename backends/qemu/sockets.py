@@ -12,11 +12,12 @@ _LIMIT = 100
 
 
 def listen(folder: Path, name: str) -> socket.socket:
-    """Return a listening socket bound at ``folder/name``.
+    """Return a listening socket bound at ``folder/name``, in place of one that an earlier start left.
 
     Raises:
         OSError: it cannot be bound.
     """
+    (folder / name).unlink(missing_ok=True)
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with _ShortPath(folder) as short:
