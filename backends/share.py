@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import shlex
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,6 +23,7 @@ from pathlib import Path
 from backends.base import BackendError, ExecResult, Machine, MachineState, MachineTimeout
 from backends.share_host import Scan, Writer, archives, room, scan, unpack
 from backends.share_tree import STATE_FILE, Entry, Plan, Tree, from_json, leaves, plan, to_json, under, unsafe
+from backends.store import held
 
 LIST = "shares.json"
 LOCK = "shares.lock"
@@ -157,11 +156,11 @@ class Shares:
             return report
 
     async def _refuse_others(self, share: Share) -> None:
-        held, _ = await self._guest_scan(share)
-        if not held.tree:
+        there, _ = await self._guest_scan(share)
+        if not there.tree:
             return
         here = await asyncio.to_thread(scan, share.host)
-        others = sorted(p for p, e in held.tree.items() if here.tree.get(p) != e and e.kind != "folder")
+        others = sorted(p for p, e in there.tree.items() if here.tree.get(p) != e and e.kind != "folder")
         if others:
             raise BackendError(
                 f"the guest's {share.guest} holds what {share.host} does not: {', '.join(others[:3])}"
@@ -224,23 +223,8 @@ class Shares:
     @asynccontextmanager
     async def _locked(self) -> AsyncIterator[None]:
         """Be the only one who changes the machine's shares."""
-        fd = os.open(self.machine.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            deadline = time.monotonic() + LOCK_DEADLINE
-            while True:
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise BackendError(
-                            f"another vmbench has been syncing {self.machine.id} for {LOCK_DEADLINE:g}s",
-                            remedy="try again when it is done",
-                        ) from None
-                    await asyncio.sleep(0.05)
+        async with held(self.machine.folder / LOCK, f"sync {self.machine.id}", timeout=LOCK_DEADLINE):
             yield
-        finally:
-            os.close(fd)
 
     async def _known_base(self, share: Share) -> dict[str, Entry]:
         """Return what both held at the last sync; a guest that lost its copy gets a new one."""
