@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -22,10 +23,14 @@ from backends.base import (
     MachineDied,
     MachineRequest,
     MachineState,
+    MachineStats,
     MachineTimeout,
     OutputSink,
     PhaseSink,
+    UnknownMachine,
 )
+from backends.snapshots import STATE, SnapshotRecord, SnapshotStore, seal
+from backends.states import require
 from registry.model import MachineSpec, Registry, Service, ShellStep, Step, Test
 
 
@@ -50,6 +55,8 @@ class Script:
     boot: Action | None = None
     create_error: BackendError | None = None
     remove_error: BackendError | None = None
+    save: Action | None = None
+    """Called before each save; it may wait, or raise."""
     ports: Mapping[int, int] = field(default_factory=dict)
     """Host port behind each guest port."""
 
@@ -71,8 +78,13 @@ class FakeMachine:
         self.execs: list[tuple[str, dict[str, str]]] = []
         self.files: dict[str, bytes] = {}
         self.reboots = 0
+        self.released = False
+        self.origin = ""
+        """The snapshot it was forked from."""
+        self.saves = 0
         self._death: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._used: dict[str, int] = {}
+        self.terminals: list[FakeTerminal] = []
 
     @property
     def ssh_command(self) -> str:
@@ -91,7 +103,7 @@ class FakeMachine:
 
     async def start(self, *, on_phase: PhaseSink | None = None) -> None:
         if on_phase is not None:
-            on_phase("booting", "")
+            on_phase("booting", f"fork of {self.origin}" if self.origin else self.backend.boot_detail)
         self.state = MachineState.STARTING
         if self.script.boot is not None:
             await self.script.boot(self)
@@ -112,6 +124,8 @@ class FakeMachine:
         on_output: OutputSink | None = None,
     ) -> ExecResult:
         self.execs.append((command, dict(env or {})))
+        if stdin is not None and (written := re.fullmatch(r"cat >(\S+)", command)):
+            self.files[written[1]] = stdin
         began = time.monotonic()
         try:
             async with asyncio.timeout(timeout):
@@ -176,8 +190,85 @@ class FakeMachine:
             raise MachineTimeout("no match", detail="the console's last lines") from None
         return match
 
-    async def reboot(self, *, timeout: float = 60.0) -> None:
+    async def reboot(self, *, discard: bool = False, timeout: float = 60.0) -> None:
         self.reboots += 1
+
+    async def terminal(
+        self, command: str | None = None, *, columns: int = 80, rows: int = 24, term: str = "xterm-256color"
+    ) -> FakeTerminal:
+        require("run a command", self.id, self.state)
+        terminal = FakeTerminal(command, columns, rows)
+        self.terminals.append(terminal)
+        return terminal
+
+    async def pause(self) -> None:
+        require("pause", self.id, self.state)
+        self.state = MachineState.PAUSED
+
+    async def resume(self) -> None:
+        require("resume", self.id, self.state)
+        self.state = MachineState.RUNNING
+
+    async def stats(self) -> MachineStats:
+        require("show statistics", self.id, self.state)
+        return MachineStats(
+            cpu_percent=12.5,
+            rss=200 << 20,
+            pss=60 << 20,
+            guest_memory_used=100 << 20,
+            guest_memory_total=self.request.memory << 20,
+            disk_written=1 << 20,
+            disk_size=2 << 20,
+            network_received=1000,
+            network_sent=2000,
+            uptime=42.0,
+        )
+
+    async def save(self, name: str) -> SnapshotRecord:
+        require("save a snapshot", self.id, self.state)
+        self.saves += 1
+        if self.script.save is not None:
+            await self.script.save(self)
+        with self.backend.snapshots.saving(name) as folder:
+            state = {path: data.hex() for path, data in self.files.items()}
+            (folder / STATE).write_text(json.dumps(state))
+            return seal(
+                folder,
+                SnapshotRecord(
+                    name=name,
+                    created=time.time(),
+                    machine=self.id,
+                    label=self.request.label,
+                    parent=self.origin,
+                    backend=self.backend.name,
+                    machine_type="fake",
+                    accel=self.accel,
+                    cpus=self.request.cpus,
+                    memory=self.request.memory,
+                    disk=self.request.disk,
+                    image=self.request.image,
+                    image_digest="",
+                    cmdline=(),
+                    tsc_khz=None,
+                    qemu_version="",
+                    host_key="",
+                ),
+            )
+
+    async def restore(self, name: str) -> None:
+        require("restore a snapshot", self.id, self.state)
+        self.load(name)
+
+    def load(self, name: str) -> SnapshotRecord:
+        """Become what a snapshot was."""
+        record = self.backend.snapshots.get(name)
+        state = json.loads((self.backend.snapshots.folder(name) / STATE).read_text())
+        self.files = {path: bytes.fromhex(data) for path, data in state.items()}
+        self.origin = name
+        return record
+
+    async def release(self) -> None:
+        self.released = True
 
     async def died(self) -> str:
         return await asyncio.shield(self._death)
@@ -196,6 +287,35 @@ class FakeMachine:
         self.backend.live.discard(self)
 
 
+class FakeTerminal:
+    """Fulfils ``backends.base.Terminal``: says a prompt, and echoes until ``exit`` is typed."""
+
+    def __init__(self, command: str | None, columns: int, rows: int) -> None:
+        self.command = command
+        self.size = (columns, rows)
+        self.typed = b""
+        self._output: asyncio.Queue[bytes] = asyncio.Queue()
+        self._output.put_nowait(b"# ")
+
+    async def read(self) -> bytes:
+        return await self._output.get()
+
+    def write(self, data: bytes) -> None:
+        self.typed += data
+        self._output.put_nowait(data)
+        if self.typed.endswith((b"exit\r", b"exit\n")):
+            self._output.put_nowait(b"")
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.size = (columns, rows)
+
+    async def wait(self) -> int:
+        return 0
+
+    async def close(self) -> None:
+        self._output.put_nowait(b"")
+
+
 class FakeBackend:
     """Fulfils ``backends.base.Backend``."""
 
@@ -209,6 +329,8 @@ class FakeBackend:
         availability: Availability = Availability(ok=True),  # noqa: B008 - frozen
     ) -> None:
         self.root = root
+        self.snapshots = SnapshotStore(root.parent / "snapshots")
+        self.boot_detail = ""
         self.scripts = dict(scripts or {})
         self.name = name
         self.actions = actions
@@ -231,14 +353,42 @@ class FakeBackend:
             raise self.prepare_error
 
     async def create(self, request: MachineRequest) -> FakeMachine:
-        script = self.scripts.get(request.label, Script())
+        script = self.scripts.get(request.label) or self.scripts.get(
+            request.label.partition("#")[0], Script()
+        )
         if script.create_error is not None:
             raise script.create_error
-        machine = FakeMachine(self, request, script, len(self.machines) + 1)
+        return self._add(FakeMachine(self, request, script, len(self.machines) + 1))
+
+    def _add(self, machine: FakeMachine) -> FakeMachine:
         self.machines.append(machine)
         self.live.add(machine)
         self.peak = max(self.peak, len(self.live))
         return machine
+
+    async def fork(self, snapshot: str, *, label: str = "", run: str = "") -> FakeMachine:
+        record = self.snapshots.get(snapshot)
+        # A part of a test does what the test does, unless it has a script of its own.
+        names = [label, label.partition("#")[0], record.label, record.label.partition("#")[0]]
+        script = next((self.scripts[n] for n in names if n in self.scripts), Script())
+        request = MachineRequest(
+            image=record.image,
+            cpus=record.cpus,
+            memory=record.memory,
+            disk=record.disk,
+            label=label or record.label,
+            run=run,
+        )
+        machine = FakeMachine(self, request, script, len(self.machines) + 1)
+        machine.load(snapshot)
+        return self._add(machine)
+
+    async def adopt(self, name: str) -> FakeMachine:
+        found = [m for m in self.live if m.id.startswith(name)]
+        exact = [m for m in found if m.id == name]
+        if len(exact or found) != 1:
+            raise UnknownMachine(f"no machine is called {name!r}", remedy="vmbench ps lists the machines")
+        return (exact or found)[0]
 
     def of(self, test: str) -> list[FakeMachine]:
         """Return the machines that a test had."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from app.engine.events import Outcome, RunFinished, Stamped
-from app.engine.rewind import Rewound
-from backends.base import PhaseSink
 from registry.model import Keep, Registry
+
+if TYPE_CHECKING:
+    from app.engine.rewind import Rewound
+    from backends.base import Machine, PhaseSink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,15 @@ class EngineApi(Protocol):
         Raises:
             app.engine.rewind.RewindError: the test did not run, or there is no such checkpoint.
             BackendError: the checkpoint cannot be forked.
+        """
+        ...
+
+    async def adopt(self, machine: str) -> Machine:
+        """Take up a kept machine, by its id or a prefix of it; whoever does releases it when done.
+
+        Raises:
+            backends.base.UnknownMachine: there is none, or more than one.
+            backends.base.WrongState: a living vmbench is running a test on it.
         """
         ...
 

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import difflib
 import importlib.metadata
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from app.engine.admission import Admission
 from app.engine.api import LastResult, RunOptions
+from app.engine.checkpoints import CheckpointBudget, Checkpoints
 from app.engine.history import ResultIndex, prune_runs
 from app.engine.log import LOG_NAME, EventLog
 from app.engine.memory import available_memory
-from app.engine.offload import Writer, off_loop
+from app.engine.offload import Writer, off_loop, unbroken
 from app.engine.plan import PlanError, make_plan
 from app.engine.pool import auto_parallel
+from app.engine.rewind import RewindError, Rewound, find_moment, put_script, script_of
 from app.engine.run import Run, RunSetup
-from backends.base import Backend, BackendError
+from app.engine.shake import shaken_plan
+from backends.base import Backend, BackendError, Machine, PhaseSink, UnknownMachine
+from backends.snapshots import SnapshotStore
 from registry.model import Keep, Registry
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -38,6 +44,8 @@ class Engine:
         default_parallel: Machines at once, where a run does not say; ``None`` for automatic.
         reserve: MiB left to the host; ``None`` for a tenth of its memory, at least 512.
         available: Returns the MiB that can be taken now.
+        snapshots: Where checkpoints are saved; without it there are none.
+        checkpoint_budget: What all checkpoints may take together.
     """
 
     def __init__(
@@ -52,6 +60,8 @@ class Engine:
         default_parallel: int | None = None,
         reserve: int | None = None,
         available: Callable[[], int] = available_memory,
+        snapshots: SnapshotStore | None = None,
+        checkpoint_budget: CheckpointBudget = CheckpointBudget(),  # noqa: B008 - frozen
     ) -> None:
         self._load = registry_loader
         self._backends = backends
@@ -61,20 +71,22 @@ class Engine:
         self._default_parallel = default_parallel
         self._admission = Admission(state_folder, reserve=reserve, available=available)
         self._index = ResultIndex(state_folder)
-        self._root: Path | None = None
+        self._registry: Registry | None = None
+        self._checkpoints = (
+            None if snapshots is None else Checkpoints(snapshots, runs_folder, checkpoint_budget)
+        )
         self._runs: set[Run] = set()
         self._tidying: asyncio.Task[None] | None = None
         self._closed = False
 
     def load(self) -> Registry:
         """Read the registry again from disk. Blocking: call it off the event loop."""
-        registry = self._load()
-        self._root = registry.root
+        self._registry = registry = self._load()
         return registry
 
     def last_results(self) -> Mapping[str, LastResult]:
         """Return each test's last result by its name, of the registry loaded last. Blocking."""
-        return self._index.last_results(str(self._root) if self._root is not None else None)
+        return self._index.last_results(str(self._registry.root) if self._registry is not None else None)
 
     async def start(self, registry: Registry, options: RunOptions) -> Run:
         """Plan and start a run in the background.
@@ -89,7 +101,11 @@ class Engine:
             raise PlanError(
                 f"{options.parallel} machines at once cannot run anything", remedy="give a number from 1 up"
             )
+        if self._checkpoints is None and (options.checkpoints or options.shake is not None):
+            raise BackendError("this vmbench has nowhere to save checkpoints")
         plan = await off_loop(make_plan, registry, options, self._backends, self._default_backend)
+        if options.shake is not None:
+            plan = shaken_plan(plan, options.shake, options.shake_step)
         room = await off_loop(self._admission.room)
         memories = [item.request.memory for item in plan.items if item.error is None]
         parallel = options.parallel or self._default_parallel or auto_parallel(memories, room)
@@ -119,6 +135,8 @@ class Engine:
             retry_errors=options.retry_errors,
             fail_fast=options.fail_fast,
             version=await off_loop(_version),
+            checkpoints=self._checkpoints,
+            save_checkpoints=options.checkpoints,
         )
         run = Run(setup, log, writer, self._index)
         if self._closed:
@@ -138,8 +156,87 @@ class Engine:
     async def _tidy(self) -> None:
         """Forget what is too old to be looked at; once in an engine's life."""
         with contextlib.suppress(OSError):
-            await off_loop(prune_runs, self._runs_folder)
+            needed: set[str] = set()
+            if self._checkpoints is not None:
+                await off_loop(self._checkpoints.reclaim)
+                needed = {c.run for c in await off_loop(self._checkpoints.names)}
+            await off_loop(prune_runs, self._runs_folder, needed=needed)
             await off_loop(self._index.compact)
+
+    async def rewind(
+        self, test: str, step: int | None = None, *, on_phase: PhaseSink | None = None
+    ) -> Rewound:
+        """Fork the checkpoint before a step of the last run of a test; the new machine runs and is kept.
+
+        Args:
+            test: Its name.
+            step: Number of the step, from 1; ``None`` for the one that failed.
+            on_phase: Called with what the machine is going through.
+
+        Raises:
+            RewindError: the test did not run, or there is no such checkpoint.
+            BackendError: the checkpoint cannot be forked.
+        """
+        self._refuse_when_closed()
+        if self._checkpoints is None:
+            raise RewindError("this vmbench has nowhere to look for checkpoints")
+        registry = await off_loop(self.load) if self._registry is None else self._registry
+        results = await off_loop(self.last_results)
+        if test not in results:
+            guesses = difflib.get_close_matches(test, list(results), n=1)
+            raise RewindError(
+                f"no test called {test!r} was run here",
+                remedy=f"did you mean {guesses[0]}?" if guesses else "vmbench list shows the tests there are",
+            )
+        store = self._checkpoints.store
+        there = {c.name for c in await off_loop(self._checkpoints.names)}
+        moment = await off_loop(find_moment, self._runs_folder / results[test].run, test, step, there)
+        record = await off_loop(store.get, moment.snapshot)
+        backend = self._backends.get(record.backend)
+        if backend is None:
+            raise RewindError(f"the checkpoint is of the backend {record.backend!r}, which is not here")
+        label = f"{test} before step {moment.index + 1}"
+        on_wait = None if on_phase is None else partial(on_phase, "waiting")
+        lease = await self._admission.acquire(record.memory, on_wait=on_wait)
+        try:
+            machine = await backend.fork(moment.snapshot, label=label)
+            try:
+                await lease.bind(machine.folder)
+                await machine.start(on_phase=on_phase)
+                typed = await put_script(machine, moment, script_of(moment, registry))
+                await machine.keep(f"rewound to {label}")
+            except BaseException:
+                await unbroken(machine.remove())
+                raise
+        finally:
+            await lease.release()
+        return Rewound(
+            test=test,
+            run=moment.run,
+            index=moment.index,
+            action=moment.step.action,
+            name=moment.step.name,
+            command=moment.step.command,
+            typed=typed,
+            message=moment.step.message,
+            snapshot=moment.snapshot,
+            machine=machine,
+        )
+
+    async def adopt(self, machine: str) -> Machine:
+        """Take up a kept machine, by its id or a prefix of it; whoever does releases it when done.
+
+        Raises:
+            UnknownMachine: there is none, or more than one.
+            WrongState: a living vmbench is running a test on it.
+        """
+        unknown: UnknownMachine | None = None
+        for backend in self._backends.values():
+            try:
+                return await backend.adopt(machine)
+            except UnknownMachine as error:
+                unknown = error
+        raise unknown or UnknownMachine(f"no machine is called {machine!r}")
 
     async def close(self) -> None:
         """Cancel what runs, and return when its machines are gone or kept."""

@@ -98,6 +98,8 @@ class MachinePhase:
     phase: Phase
     machine: str = ""
     detail: str = ""
+    origin: str = ""
+    """Of a machine that is ready, what it came from: ``boot``, ``fork`` (of a template) or ``checkpoint``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,7 @@ class MachineCreated:
     console: str
     """Path of the file the serial console is logged to."""
     origin: str = "boot"
-    """``boot``, ``fork`` (of a template) or ``checkpoint`` (a fork of one)."""
+    """As it is known before the start: ``boot`` or ``checkpoint`` (a fork of one)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +170,7 @@ class CheckpointsRemoved:
     test: str
     snapshots: tuple[str, ...]
     reason: str
-    """``passed``, ``retried`` or ``budget``."""
+    """``passed``, ``retried``, ``cancelled`` or ``budget``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -108,8 +108,13 @@ def _summary_of_log(folder: Path) -> RunSummary | None:
     )
 
 
-def prune_runs(runs: Path, keep: int = KEPT_RUNS) -> list[str]:
+def prune_runs(runs: Path, keep: int = KEPT_RUNS, needed: Container[str] = ()) -> list[str]:
     """Delete the oldest runs beyond ``keep``; not those that go on or left machines. Blocking.
+
+    Args:
+        runs: Folder of the runs.
+        keep: How many of the newest stay.
+        needed: Ids of runs that stay, since something else refers to them.
 
     Returns:
         The ids of the runs deleted.
@@ -122,7 +127,7 @@ def prune_runs(runs: Path, keep: int = KEPT_RUNS) -> list[str]:
     deleted = []
     for name in names[keep:]:
         folder = runs / name
-        if log_is_live(folder / LOG_NAME):
+        if name in needed or log_is_live(folder / LOG_NAME):
             continue
         summary = read_summary(folder)
         if summary is None or summary.kept:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.engine.api import RunOptions
 from app.engine.events import Notice, PlannedStep, PlannedTest
 from backends.base import Availability, Backend, BackendError, HostNotAble, MachineRequest
 from registry.filters import Filter
-from registry.model import AddStep, Problem, Registry, Service, Severity, Test
+from registry.model import AddStep, Problem, Registry, Service, Severity, Step, Test
 from registry.requirements import disk_for, memory_for
 
 DEFAULT_IMAGE = "tiny"
@@ -33,15 +33,27 @@ class PlanItem:
     """The machine to ask the backend for; the run's id is still missing."""
     error: BackendError | None = None
     """Why the test ends in ``error`` without a machine."""
+    selected: bool = True
+    """Whether it was asked for, and not only what others depend on."""
+    after: tuple[str, ...] | None = None
+    """What must have passed before; ``None`` for what the test depends on."""
+    fork_of: str = ""
+    """Test of this run whose last checkpoint the machine is forked from; empty to create one."""
+    before: tuple[Step, ...] = ()
+    """Steps that had passed when that checkpoint was saved."""
+    save_after: bool = False
+    """Whether a checkpoint is saved once all steps passed, for others to fork."""
 
     @property
     def name(self) -> str:
-        """The test's name."""
+        """The name under which it runs: the test's, unless it is a part of one."""
         return self.planned.name
 
     @property
     def depends_on(self) -> tuple[str, ...]:
         """Tests that must have passed before."""
+        if self.after is not None:
+            return self.after
         return self.test.depends_on if self.test else ()
 
 
@@ -72,8 +84,9 @@ def make_plan(
         random.Random(options.shuffle).shuffle(selected)  # noqa: S311
     ordered, more_broken = _with_dependencies(selected, registry, broken)
     chosen_broken |= dict.fromkeys(more_broken)
-    planner = _Planner(registry.services, backends, options.backend, default_backend)
-    items = [planner.item(test) for test in ordered]
+    planner = _Planner(registry.services, backends, options, default_backend)
+    chosen = {test.name for test in selected}
+    items = [replace(planner.item(test), selected=test.name in chosen) for test in ordered]
     items += [_broken_item(name, broken[name]) for name in chosen_broken]
     unable = planner.unable
     if unable and not chosen_broken and all(item.error in unable.values() for item in items):
@@ -184,12 +197,13 @@ class _Planner:
         self,
         services: Mapping[str, Service],
         backends: Mapping[str, Backend],
-        override: str | None,
+        options: RunOptions,
         default: str,
     ) -> None:
         self._services = services
         self._backends = backends
-        self._override = override
+        self._override = options.backend
+        self._cold = options.cold
         self._default = default
         self._availability: dict[str, Availability] = {}
         self.unable: dict[str, BackendError] = {}
@@ -206,6 +220,7 @@ class _Planner:
             disk=disk_for(test, self._services),
             label=test.name,
             env={"VMBENCH_TEST": test.name},
+            cold=self._cold,
         )
         planned = PlannedTest(
             name=test.name,

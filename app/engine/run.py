@@ -11,6 +11,7 @@ from pathlib import Path
 
 from app.engine.admission import OVERHEAD, Admission
 from app.engine.api import LastResult
+from app.engine.checkpoints import Checkpoints, checkpoint_name
 from app.engine.events import (
     Event,
     MachineKept,
@@ -27,7 +28,8 @@ from app.engine.log import EventLog
 from app.engine.offload import Writer
 from app.engine.plan import Plan, PlanItem
 from app.engine.pool import Pool
-from app.engine.runner import Surroundings, TestRunner
+from app.engine.runner import Surroundings, TestRunner, forget_checkpoints
+from app.engine.shake import ShakeWatch
 from backends.base import Backend
 from registry.model import Keep, Service
 
@@ -51,6 +53,10 @@ class RunSetup:
     retry_errors: int
     fail_fast: bool
     version: str
+    checkpoints: Checkpoints | None = None
+    """Saves checkpoints; ``None`` where that cannot be."""
+    save_checkpoints: bool = False
+    """Whether one is saved before each step."""
 
 
 class Run:
@@ -83,7 +89,11 @@ class Run:
             keep=setup.keep,
             default_keep=setup.default_keep,
             retry_errors=setup.retry_errors,
+            registry=str(setup.registry),
+            checkpoints=setup.checkpoints,
+            save_checkpoints=setup.save_checkpoints,
         )
+        self._shakes = ShakeWatch(item.planned for item in setup.plan.items)
         self._pool = Pool(
             setup.plan.items,
             parallel=setup.parallel,
@@ -151,6 +161,9 @@ class Run:
                         outcome=event.outcome, duration=event.duration, time=stamped.time, run=self.id
                     )
                     self._writer.submit(self._remember, event.test, result)
+                shaken = self._shakes.take(event)
+                if shaken is not None:
+                    self._log.append(shaken)
             case MachineKept():
                 self._kept.append(event.machine)
             case _:
@@ -172,6 +185,7 @@ class Run:
             self._log.append(Notice(level="warning", message=message))
         finally:
             await self._images.close()
+        await self._end_shakes()
         finished = RunFinished(
             run=self.id,
             passed=self._counts[Outcome.PASSED],
@@ -192,6 +206,18 @@ class Run:
         await self._log.close()
         await self._writer.close()
         return finished
+
+    async def _end_shakes(self) -> None:
+        """Remove the checkpoints that were forked, unless a fork failed and can be rewound to it."""
+        checkpoints = self._setup.checkpoints
+        if checkpoints is None:
+            return
+        for item in self._setup.plan.items:
+            if item.save_after and item.test is not None:
+                name = checkpoint_name(self.id, item.name, len(item.test.steps))
+                checkpoints.held.discard(name)
+                if item.test.name not in self._shakes.failed:
+                    await forget_checkpoints(self._around, item.name, [name], "passed")
 
     def _warn_of_memory(self) -> None:
         items = [item for item in self._setup.plan.items if item.error is None]

@@ -9,14 +9,17 @@ import json
 import re
 import shutil
 import traceback
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from app.engine.admission import Admission, Lease
+from app.engine.checkpoints import Checkpoints, checkpoint_name
 from app.engine.console_watch import Complaint, ConsoleWatch, console_tail, worst
 from app.engine.events import (
+    CheckpointSaved,
+    CheckpointsRemoved,
     Event,
     MachineCreated,
     MachineKept,
@@ -44,7 +47,7 @@ from app.engine.steps import (
     run_step,
     seconds,
 )
-from backends.base import Backend, BackendError, Machine, MachineDied, MachineState
+from backends.base import Backend, BackendError, Machine, MachineDied, MachineRequest, MachineState
 from registry.model import Keep, Service, Step, Test
 
 CLEAN_UP_LIMIT = 60.0
@@ -53,6 +56,9 @@ CANCEL_LIMIT = 5.0
 """Seconds that a cancelled step has to end."""
 FAILED_LIMIT = 0.5
 """The same after its machine failed: its removal ends whatever still holds on to it."""
+
+FORKED = "fork of "
+"""How a backend's detail of ``booting`` begins for a machine that resumes instead."""
 
 T = TypeVar("T")
 
@@ -68,6 +74,8 @@ class Surroundings:
     run: str
     folder: Path
     """The run's folder."""
+    registry: str
+    """The registry's folder."""
     services: Mapping[str, Service]
     backends: Mapping[str, Backend]
     images: ImageGate
@@ -78,6 +86,12 @@ class Surroundings:
     """Overrides every test's own policy."""
     default_keep: Keep
     retry_errors: int
+    checkpoints: Checkpoints | None = None
+    """Saves checkpoints; ``None`` where that cannot be."""
+    save_checkpoints: bool = False
+    """Whether one is saved before each step."""
+    consoles: dict[str, Path] = field(default_factory=dict)
+    """What the consoles said of the machines that others fork, by test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +106,8 @@ class AttemptEnd:
     machine: str = ""
     console_tail: str = ""
     steps: tuple[StepFinished, ...] = ()
+    checkpoints: tuple[str, ...] = ()
+    """Names of those that were saved."""
 
 
 class TestRunner:
@@ -125,7 +141,10 @@ class TestRunner:
             attempt = _Attempt(self._test, self._item, self._around, self._folder, number, left)
             end = await attempt.run()
             if left.get(end.outcome, 0) <= 0:
+                if end.outcome is Outcome.PASSED and not self._item.save_after:
+                    await forget_checkpoints(self._around, self._item.name, end.checkpoints, "passed")
                 return await self._result(end, number)
+            await forget_checkpoints(self._around, self._item.name, end.checkpoints, "retried")
             failures -= end.outcome is Outcome.FAILED
             errors -= end.outcome is Outcome.ERROR
             self._emit(
@@ -144,6 +163,9 @@ class TestRunner:
             artifacts=str(self._folder.relative_to(self._around.folder)),
             console_tail=end.console_tail,
         )
+        around = self._around
+        if around.checkpoints is not None:
+            await around.checkpoints.supersede(around.registry, around.run, self._item.name)
         text = json.dumps(asdict(finished) | {"steps": [asdict(s) for s in end.steps]}, indent=1)
         with contextlib.suppress(OSError):
             await self._around.writer.run((self._folder / "result.json").write_text, text)
@@ -168,17 +190,21 @@ class _Attempt:
         self._folder = folder / f"attempt-{number}"
         self._number = number
         self._retries_left = retries_left
+        self._name = item.name
         self._steps: list[StepFinished] = []
+        self._checkpoints: list[str] = []
+        self._no_more_checkpoints = False
+        self._origin = "checkpoint" if item.fork_of else "boot"
 
     def _emit(self, event: Event) -> None:
         self._around.emit(event)
 
     def _phase(self, phase: Phase, *, machine: str = "", detail: str = "") -> None:
-        self._emit(MachinePhase(test=self._test.name, phase=phase, machine=machine, detail=detail))
+        self._emit(MachinePhase(test=self._name, phase=phase, machine=machine, detail=detail))
 
     async def run(self) -> AttemptEnd:
         """Run the attempt; whatever goes wrong becomes its end, only a cancellation passes through."""
-        self._emit(TestStarted(test=self._test.name, attempt=self._number))
+        self._emit(TestStarted(test=self._name, attempt=self._number))
         lease: Lease | None = None
         try:
             await self._make_folder()
@@ -213,12 +239,12 @@ class _Attempt:
         began = loop.time()
         self._phase(Phase.CREATING)
         request = replace(self._item.request, run=self._around.run)
-        machine = await self._around.backends[self._item.planned.backend].create(request)
+        machine = await self._make(request)
         end: AttemptEnd | None = None
         try:
             self._emit(
                 MachineCreated(
-                    test=self._test.name,
+                    test=self._name,
                     machine=machine.id,
                     backend=self._item.planned.backend,
                     accel=machine.accel,
@@ -226,18 +252,38 @@ class _Attempt:
                     cpus=request.cpus,
                     memory=request.memory,
                     console=str(machine.console_log),
+                    origin=self._origin,
                 )
             )
             await lease.bind(machine.folder)
             end = await self._drive(machine)
         finally:
-            await unbroken(self._put_away(machine, end))
+            await unbroken(self._clean_up(machine, end))
         return replace(
             end,
+            checkpoints=tuple(self._checkpoints),
             machine=machine.id,
             duration=round(loop.time() - began, 6),
             steps=tuple(self._steps),
         )
+
+    async def _make(self, request: MachineRequest) -> Machine:
+        backend = self._around.backends[self._item.planned.backend]
+        if not self._item.fork_of:
+            return await backend.create(request)
+        snapshot = checkpoint_name(self._around.run, self._item.fork_of, len(self._item.before))
+        machine = await backend.fork(snapshot, label=request.label, run=request.run)
+        console = self._around.consoles.get(self._item.fork_of)
+        if console is not None:
+            # Its console goes on where the other one's was: a step may look for what was said before.
+            await off_loop(_copy_file, console, machine.console_log)
+        return machine
+
+    async def _clean_up(self, machine: Machine, end: AttemptEnd | None) -> None:
+        """Put the machine away; ``end`` is ``None`` when the test was cancelled."""
+        await self._put_away(machine, end)
+        if end is None:
+            await forget_checkpoints(self._around, self._name, self._checkpoints, "cancelled")
 
     async def _drive(self, machine: Machine) -> AttemptEnd:
         """Boot the machine and take it through the steps."""
@@ -257,14 +303,22 @@ class _Attempt:
         index: int | None = None
         try:
             await self._raced(machine.start(on_phase=self._on_boot(machine)), machine, watch, booting=True)
-            self._phase(Phase.READY, machine=machine.id)
-            session = Session()
+            self._emit(
+                MachinePhase(test=self._name, phase=Phase.READY, machine=machine.id, origin=self._origin)
+            )
+            session = Session.after(self._item.before)
             limit = self._test.timeout
             deadline = None if limit is None else asyncio.get_running_loop().time() + limit
             for index, step in enumerate(self._test.steps):
+                if self._around.save_checkpoints:
+                    waited = await self._checkpoint(index, machine, watch)
+                    deadline = None if deadline is None else deadline + waited
                 finished = await self._step(index, step, session, machine, watch, deadline)
                 if finished.outcome is not Outcome.PASSED:
                     return AttemptEnd(outcome=finished.outcome, message=finished.message, step=index)
+            if self._item.save_after:
+                index = None
+                await self._save_for_forks(machine, watch)
         except BackendError as error:
             return AttemptEnd(
                 outcome=Outcome.ERROR, message=explain(error), step=index, console_tail=error.detail
@@ -273,8 +327,65 @@ class _Attempt:
             return AttemptEnd(outcome=Outcome.ERROR, message=await self._report(error), step=index)
         return AttemptEnd(outcome=Outcome.PASSED)
 
+    async def _checkpoint(self, index: int, machine: Machine, watch: ConsoleWatch) -> float:
+        """Save a checkpoint before a step, if that can be; return the seconds that it took.
+
+        Raises:
+            MachineDied: the guest's process ended.
+            GuestPanicked: its kernel gave up.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        checkpoints = self._around.checkpoints
+        if checkpoints is None or self._no_more_checkpoints:
+            return 0.0
+        try:
+            saved = await self._raced(
+                checkpoints.save(machine, self._around.run, self._name, index), machine, watch
+            )
+        except (MachineDied, GuestPanicked):
+            raise
+        except (BackendError, OSError) as error:
+            # What keeps one from being saved, such as a full disk, keeps the next one too.
+            self._no_more_checkpoints = True
+            said = explain(error) if isinstance(error, BackendError) else str(error)
+            message = f"{self._name}: no checkpoints from step {index + 1} on: {said}"
+            self._emit(Notice(level="warning", message=message))
+        else:
+            await self._note(saved, checkpoints)
+        return loop.time() - began
+
+    async def _note(self, saved: CheckpointSaved, checkpoints: Checkpoints) -> None:
+        """Tell of a checkpoint, and make room where it is one too many."""
+        self._checkpoints.append(saved.snapshot)
+        self._emit(saved)
+        gone = await checkpoints.thin([saved.snapshot])
+        for test, names in checkpoints.by_test(gone, self._around.run).items():
+            self._emit(CheckpointsRemoved(test=test, snapshots=names, reason="budget"))
+
+    async def _save_for_forks(self, machine: Machine, watch: ConsoleWatch) -> None:
+        """Save the checkpoint that other tests of the run fork.
+
+        Raises:
+            BackendError: it cannot be saved.
+        """
+        checkpoints = self._around.checkpoints
+        if checkpoints is None:
+            raise BackendError("this vmbench has nowhere to save checkpoints")
+        index = len(self._test.steps)
+        saved = await self._raced(
+            checkpoints.save(machine, self._around.run, self._name, index), machine, watch
+        )
+        checkpoints.held.add(saved.snapshot)
+        self._checkpoints.append(saved.snapshot)
+        self._emit(saved)
+
     def _on_boot(self, machine: Machine) -> Callable[[str, str], None]:
         def tell(phase: str, detail: str) -> None:
+            if detail.startswith(FORKED) and not self._item.fork_of:
+                self._origin = "fork"
+            elif phase == Phase.BOOTING and self._origin == "fork":
+                self._origin = "boot"  # the template did not resume
             # READY is said once the machine's start has returned.
             if phase in (Phase.IMAGE, Phase.CREATING, Phase.BOOTING):
                 self._phase(Phase(phase), machine=machine.id, detail=detail)
@@ -285,7 +396,7 @@ class _Attempt:
         """Weigh the end against what the guest's kernel said on the console."""
         for finding in watch.findings:
             if finding.kind is Complaint.LOCKUP:
-                message = f"{self._test.name}: the guest stood still for a while: {finding.line}"
+                message = f"{self._name}: the guest stood still for a while: {finding.line}"
                 self._emit(Notice(level="warning", message=message))
         found = worst(watch.findings)
         if watch.panicked.done():
@@ -311,7 +422,7 @@ class _Attempt:
         watch: ConsoleWatch,
         deadline: float | None,
     ) -> StepFinished:
-        name, loop = self._test.name, asyncio.get_running_loop()
+        name, loop = self._name, asyncio.get_running_loop()
         self._emit(
             StepStarted(
                 test=name,
@@ -411,16 +522,19 @@ class _Attempt:
 
     async def _put_away(self, machine: Machine, end: AttemptEnd | None) -> None:
         """Keep the machine or remove it; ``end`` is ``None`` when the test was cancelled."""
-        name = self._test.name
+        name = self._name
         try:
             async with asyncio.timeout(CLEAN_UP_LIMIT):
                 await off_loop(_copy_file, machine.console_log, self._folder / "console.log")
+                if self._item.save_after:
+                    self._around.consoles[name] = self._folder / "console.log"
                 reason = self._why_kept(end)
                 if reason and machine.state is MachineState.RUNNING:
                     await machine.keep(reason)
                     command = machine.ssh_command or "vmbench ps"
                     self._emit(MachineKept(test=name, machine=machine.id, reason=reason, command=command))
                     self._phase(Phase.KEPT, machine=machine.id, detail=reason)
+                    await machine.release()
                     return
                 self._phase(Phase.STOPPING, machine=machine.id)
                 await machine.remove()
@@ -438,10 +552,10 @@ class _Attempt:
         if end is None or policy is Keep.NEVER:
             return ""
         if policy is Keep.ALWAYS:
-            return f"{self._test.name} {end.outcome}"
+            return f"{self._name} {end.outcome}"
         if end.outcome is Outcome.PASSED or self._retries_left.get(end.outcome, 0) > 0:
             return ""
-        return f"{self._test.name} {end.outcome}: {end.message}"[:300]
+        return f"{self._name} {end.outcome}: {end.message}"[:300]
 
     async def _report(self, error: Exception) -> str:
         """Write an unexpected error down for whoever mends vmbench, and say where."""
@@ -450,6 +564,15 @@ class _Attempt:
         with contextlib.suppress(OSError):
             await off_loop(path.write_text, text)
         return f"vmbench itself failed: {type(error).__name__}: {error} (details: {path})"
+
+
+async def forget_checkpoints(around: Surroundings, test: str, names: Sequence[str], reason: str) -> None:
+    """Remove checkpoints of a test and tell of it."""
+    if around.checkpoints is None or not names:
+        return
+    gone = await around.checkpoints.remove(names)
+    if gone:
+        around.emit(CheckpointsRemoved(test=test, snapshots=gone, reason=reason))
 
 
 async def _settle(task: asyncio.Task[T], limit: float) -> None:

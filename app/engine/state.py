@@ -72,6 +72,7 @@ class TestState:
     machine: str = ""
     accel: str = ""
     origin: str = ""
+    """What the machine came from: ``boot``, ``fork`` (of a template) or ``checkpoint`` (a fork of one)."""
     console: str = ""
     checkpoints: dict[int, CheckpointSaved] = field(default_factory=dict)
     """Those that can be forked, by the index of the step that follows."""
@@ -220,6 +221,7 @@ def _apply_to_test(
             test.steps = [StepState(s.action, s.name) for s in test.plan.steps]
         case MachinePhase():
             test.phase, test.phase_detail = event.phase, event.detail
+            test.origin = event.origin or test.origin
         case MachineCreated():
             test.machine, test.console, test.accel = event.machine, event.console, event.accel
             test.origin = event.origin

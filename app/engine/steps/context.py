@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.engine.steps.output import StepOutputs
 from backends.base import ExecResult, Machine
-from registry.model import Service, ServiceCommand, Test
+from registry.model import AddStep, RemoveStep, ResetStep, Service, ServiceCommand, Step, Test
 
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 
@@ -43,6 +43,43 @@ class Session:
     added: dict[str, Mapping[str, str]] = field(default_factory=dict)
     """Services that were added, in order, each with the variables of its ``add`` step."""
 
+    @classmethod
+    def after(cls, steps: Iterable[Step]) -> Session:
+        """Return the session of an attempt in which these steps passed."""
+        session = cls()
+        for step in steps:
+            match step:
+                case AddStep():
+                    session.added.pop(step.service, None)
+                    session.added[step.service] = dict(step.env)
+                case RemoveStep():
+                    session.added.pop(step.service, None)
+                case ResetStep():
+                    session.added.clear()
+                case _:
+                    pass
+        return session
+
+
+def variables(
+    test: Test, services: Mapping[str, Service], session: Session, prefer: str | None = None
+) -> dict[str, str]:
+    """Return the variables that a test's commands see: of the added services, and its own, which win.
+
+    Args:
+        test: The test.
+        services: The registry's.
+        session: What its steps did so far.
+        prefer: Service whose variables win over those of the others.
+    """
+    found: dict[str, str] = {}
+    for name in [*session.added, *([prefer] if prefer else [])]:
+        service = services.get(name)
+        if service is not None:
+            found |= service.variables()
+        found |= session.added.get(name, {})
+    return found | dict(test.env) | {"VMBENCH_TEST": test.name}
+
 
 @dataclass(slots=True, kw_only=True)
 class StepContext:
@@ -62,14 +99,7 @@ class StepContext:
         Args:
             prefer: Service whose variables win over those of the others.
         """
-        found: dict[str, str] = {}
-        names = [*self.session.added, *([prefer] if prefer else [])]
-        for name in names:
-            service = self.services.get(name)
-            if service is not None:
-                found |= service.variables()
-            found |= self.session.added.get(name, {})
-        return found | dict(self.test.env) | {"VMBENCH_TEST": self.test.name}
+        return variables(self.test, self.services, self.session, prefer)
 
     def service(self, name: str) -> Service:
         """Return a service of the registry.

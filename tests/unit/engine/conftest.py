@@ -23,6 +23,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         tmp_path / "runs",
         tmp_path / "state",
         available=lambda: 1 << 20,
+        snapshots=backend.snapshots,
     )
     yield Bench(engine, backend, tmp_path / "runs")
     await engine.close()
