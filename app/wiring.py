@@ -94,11 +94,18 @@ def template_store(paths: Paths) -> SnapshotStore:
     return SnapshotStore(paths.templates)
 
 
-def backends_for(paths: Paths, accel: str) -> Mapping[str, Backend]:
+def backends_for(paths: Paths, accel: str, isolation: str = "auto") -> Mapping[str, Backend]:
     """Return every backend by its name, the ones to prefer first."""
     from backends.qemu.backend import make_backends
 
-    return make_backends(machine_store(paths), image_store(paths), accel)
+    return make_backends(
+        machine_store(paths),
+        image_store(paths),
+        accel,
+        snapshots=snapshot_store(paths),
+        templates=template_store(paths),
+        isolation=isolation,
+    )
 
 
 def default_backend(backends: Mapping[str, Backend]) -> str:
@@ -120,7 +127,7 @@ def make_engine(place: Workplace) -> Engine:
 
     place.paths.make()
     settings = place.settings.run
-    backends = backends_for(place.paths, settings.accel)
+    backends = backends_for(place.paths, settings.accel, settings.isolation)
     return Engine(
         place.load,
         backends,

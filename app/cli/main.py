@@ -7,19 +7,50 @@ import sys
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import CompletionItem
 
 from app import __version__
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "list": ("app.cli.list_tests", "List the tests of the registry."),
-    "run": ("app.cli.run", "Run tests in throwaway machines."),
-    "check": ("app.cli.check", "Check the registry and the settings; warnings count."),
-    "doctor": ("app.cli.doctor", "Look at this host: what works, what is missing, how to fix it."),
-    "image": ("app.cli.image", "Build, list, verify and remove what machines boot."),
-    "ps": ("app.cli.ps", "List the machines there are."),
-    "rm": ("app.cli.rm", "Remove machines."),
+SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "Tests": {
+        "list": ("app.cli.list_tests", "List the tests of the registry."),
+        "run": ("app.cli.run", "Run tests in throwaway machines."),
+        "rewind": ("app.cli.rewind", "Fork a test's machine as it was before a step."),
+        "check": ("app.cli.check", "Check the registry and the settings; warnings count."),
+    },
+    "Machines": {
+        "up": ("app.cli.up", "Start a machine without a test, and keep it."),
+        "ps": ("app.cli.ps", "List the machines there are."),
+        "start": ("app.cli.lifecycle:start", "Start machines that are stopped or died."),
+        "stop": ("app.cli.lifecycle:stop", "Stop machines: politely, then by force."),
+        "kill": ("app.cli.lifecycle:kill", "Stop machines by force and at once."),
+        "pause": ("app.cli.lifecycle:pause", "Halt machines' processors; their memory stays."),
+        "resume": ("app.cli.lifecycle:resume", "Let paused machines go on."),
+        "reboot": ("app.cli.lifecycle:reboot", "Reboot machines."),
+        "rm": ("app.cli.rm", "Remove machines."),
+    },
+    "Inside a machine": {
+        "shell": ("app.cli.shell", "Open a shell in a machine."),
+        "exec": ("app.cli.exec", "Run a command in a machine."),
+        "console": ("app.cli.console", "Print a machine's console."),
+        "cp": ("app.cli.cp", "Copy files into a machine and out of it."),
+        "share": ("app.cli.share", "Show a folder of this host in a machine."),
+        "forward": ("app.cli.forward", "Lead a port of this host into a machine."),
+        "stats": ("app.cli.stats", "Show what machines use."),
+        "ssh-config": ("app.cli.ssh_config", "Print an ssh_config for the machines that run."),
+    },
+    "Snapshots": {
+        "snapshot": ("app.cli.snapshot", "Save machines under a name, restore them, fork them."),
+    },
+    "This host": {
+        "doctor": ("app.cli.doctor", "Look at this host: what works, what is missing, how to fix it."),
+        "image": ("app.cli.image", "Build, list, verify and remove what machines boot."),
+        "gc": ("app.cli.gc", "Give back what nobody needs any more."),
+        "completion": ("app.cli.completion", "Print the completion script for a shell."),
+    },
 }
-"""Module and help line of every command; each module holds its command as ``command``."""
+"""Module and help line of every command by its section; a module's command is ``command`` unless named."""
+COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
 
 EPILOG = """\b
 Examples:
@@ -27,6 +58,7 @@ Examples:
   vmbench list tag:http            what there is to run
   vmbench run http -slow           run what has "http" but not "slow" in its name
   vmbench run --json > run.jsonl   every event, one a line
+  vmbench shell $(vmbench up)      a machine to look around in
 
 \b
 Exit codes: 0 all is well, 1 failures, 2 usage, 3 this host is not able, 130 interrupted.
@@ -44,14 +76,26 @@ class LazyGroup(click.Group):
         """Import a command's module."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute or "command")
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands' help lines from the table."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+        widest = max(map(len, COMMANDS))
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(widest), about) for name, (_, about) in commands.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the commands from the table, without importing any."""
+        found = [
+            CompletionItem(name, help=about)
+            for name, (_, about) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import click
 
-from app.settings import Unfit, parse_parallel
+from app.cli.errors import UsageProblem
+from app.settings import ISOLATIONS, Unfit, parse_parallel
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -43,6 +44,29 @@ class FilterCommand(click.Command):
 
 
 json_output = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+
+yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+isolation = click.option(
+    "--isolation", type=click.Choice(ISOLATIONS), help="Keep guests off one core, or let them run anywhere."
+)
+
+
+def isolation_flags(chosen: str | None) -> dict[str, object]:
+    """Return the setting that ``--isolation`` gives."""
+    return {} if chosen is None else {"run.isolation": chosen}
+
+
+def confirmed(question: str, given: bool) -> bool:
+    """Ask before something is lost, and return the answer; ``given`` is what ``-y`` said.
+
+    Raises:
+        UsageProblem: nobody is there to be asked.
+    """
+    if given:
+        return True
+    if not on_terminal():
+        raise UsageProblem(question.rsplit(". ", 1)[0], "add -y to do it all the same")
+    return click.confirm(question, err=True)
 
 
 class Parallel(click.ParamType[int | str]):

@@ -24,7 +24,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.chdir(folder)
     backend = FakeBackend(tmp_path / "fakes", {})
 
-    def backends_for(paths: Paths, accel: str) -> Mapping[str, Backend]:
+    def backends_for(paths: Paths, accel: str, isolation: str = "auto") -> Mapping[str, Backend]:
         return {"fake": backend}
 
     monkeypatch.setattr(app.wiring, "backends_for", backends_for)

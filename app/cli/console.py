@@ -1,0 +1,128 @@
+"""``vmbench console``: what a machine's serial line said."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from app.cli.params import MachineName
+from app.cli.text import harmless
+
+if TYPE_CHECKING:
+    from backends.store import MachineStore
+
+LOG = "console.log"
+POLL = 0.1
+LOOK = 1.0
+"""Seconds between two looks at whether the machine still is."""
+CHUNK = 1 << 16
+
+EPILOG = """\b
+Examples:
+  vmbench console calm-otter
+  vmbench console -f calm              # until the machine ends, or Ctrl-C
+  vmbench console calm --tail 20
+  vmbench console calm --since 8192    # what came after the first 8192 bytes
+
+Control characters are left out on a terminal, and kept in a pipe or with --raw.
+"""
+
+
+@click.command("console", epilog=EPILOG)
+@click.argument("machine", type=MachineName())
+@click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until the machine ends.")
+@click.option("--since", type=click.IntRange(0), metavar="BYTES", default=0, help="Leave out so many bytes.")
+@click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines of what there is.")
+@click.option("--raw", is_flag=True, help="Print the bytes as they are.")
+def command(machine: str, follow: bool, since: int, tail: int | None, raw: bool) -> int:
+    """Print a machine's console, also of one that is stopped or died."""
+    from app.paths import user_paths
+    from app.wiring import machine_store
+    from backends.base import BackendError
+
+    store = machine_store(user_paths())
+    record = store.find(machine)
+    path = store.root / record.id / LOG
+    try:
+        file = path.open("rb")
+    except FileNotFoundError as error:
+        raise BackendError(
+            f"{record.id} has no console yet: it was never started", remedy=f"vmbench start {record.id}"
+        ) from error
+    write = _write_raw if raw or not sys.stdout.isatty() else _write_harmless
+    with file:
+        file.seek(_start(file, since, tail))
+        while chunk := file.read(CHUNK):
+            write(chunk)
+        if follow:
+            try:
+                _follow(file, path, store, record.id, write)
+            except KeyboardInterrupt:
+                return 0
+    return 0
+
+
+def _start(file: BinaryIO, since: int, tail: int | None) -> int:
+    """Return the byte to begin at."""
+    size = os.fstat(file.fileno()).st_size
+    begin = min(since, size)
+    if tail is None:
+        return begin
+    if tail == 0:
+        return size
+    at, found = size, -1 if _ends_line(file, size) else 0
+    while at > begin:
+        step = min(CHUNK, at - begin)
+        file.seek(at - step)
+        chunk = file.read(step)
+        cut = len(chunk)
+        while (cut := chunk.rfind(b"\n", 0, cut)) >= 0:
+            found += 1
+            if found == tail:
+                return at - step + cut + 1
+        at -= step
+    return begin
+
+
+def _ends_line(file: BinaryIO, size: int) -> bool:
+    if not size:
+        return False
+    file.seek(size - 1)
+    return file.read(1) == b"\n"
+
+
+def _follow(file: BinaryIO, path: Path, store: MachineStore, machine: str, write: _Write) -> None:
+    looked = 0.0
+    ended = False
+    while True:
+        while chunk := file.read(CHUNK):
+            write(chunk)
+        if ended:
+            return
+        if time.monotonic() - looked >= LOOK:
+            looked = time.monotonic()
+            # Read once more after the end was seen: the last words come just before it.
+            ended = not path.exists() or not any(r.id == machine and r.pid for r in store.records())
+            continue
+        time.sleep(POLL)
+
+
+def _write_raw(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _write_harmless(data: bytes) -> None:
+    sys.stdout.write(harmless(data.decode(errors="replace")))
+    sys.stdout.flush()
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Write = Callable[[bytes], None]

@@ -1,0 +1,319 @@
+"""``vmbench snapshot``: machines saved under a name, restored in place or forked."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli import options
+from app.cli.params import MachineName, SnapshotName
+from app.cli.text import count, duration, harmless, size, table
+
+if TYPE_CHECKING:
+    from backends.base import Machine
+    from backends.snapshots import SnapshotRecord, SnapshotStore
+
+EPILOG = """\b
+Examples:
+  vmbench snapshot save calm-otter installed
+  vmbench snapshot list
+  vmbench snapshot fork -n 4 installed
+  vmbench snapshot restore calm-otter installed
+"""
+CHECKPOINT = "ck."
+"""How the names of snapshots begin that runs save by themselves."""
+HEAD = ("SNAPSHOT", "PARENT", "OF", "AGE", "DISK", "RAM")
+
+
+@click.group("snapshot", epilog=EPILOG)
+def command() -> None:
+    """Save machines under a name, restore them, fork them."""
+
+
+@command.command(
+    "save",
+    epilog="\b\nExamples:\n  vmbench snapshot save calm-otter installed\n\n"
+    "\b\nNames are letters, digits, '.', '_' and '-'.\n",
+)
+@click.argument("machine", type=MachineName())
+@click.argument("name")
+def save(machine: str, name: str) -> int:
+    """Save a machine: disk and memory of one that runs, the disk of one that is stopped."""
+    from app.cli.bench import Bench, act
+    from app.cli.progress import Progress
+    from backends.snapshots import check_name
+
+    check_name(name)
+
+    async def work(bench: Bench) -> int:
+        async with bench.machine(machine) as found:
+            with Progress(f"save {found.id} as {name}"):
+                record = await found.save(name)
+        what = "disk and memory" if record.with_ram else "disk"
+        print(f"saved {name}: {what} of {record.machine}, {size(bench.snapshots.size(name))}")
+        return 0
+
+    return act(work)
+
+
+@command.command(
+    "list",
+    epilog="\b\nExamples:\n  vmbench snapshot list\n  vmbench snapshot list --json | jq -r '.[].name'\n",
+)
+@click.option("-a", "--all", "show_all", is_flag=True, help="Also the checkpoints that runs saved.")
+@options.json_output
+def list_snapshots(show_all: bool, as_json: bool) -> int:
+    """List the snapshots by name: parent, machine, age, size on disk and memory."""
+    store = _store()
+    records, damaged = _scan(store)
+    chosen = [r for r in records if show_all or not r.name.startswith(CHECKPOINT)]
+    hidden = len(records) - len(chosen)
+    if as_json:
+        rows: list[dict[str, object]] = [_document(store, r) for r in chosen]
+        rows += [{"name": name, "damaged": why} for name, why in damaged.items()]
+        print(json.dumps(sorted(rows, key=lambda row: str(row["name"])), indent=1))
+        return 0
+    if chosen:
+        print(table(HEAD, [_row(store, r) for r in chosen]))
+    elif not hidden and not damaged:
+        print("no snapshots; vmbench snapshot save MACHINE NAME makes one")
+    if hidden:
+        print(f"{count(hidden, 'checkpoint')} of runs; vmbench snapshot list -a lists them too")
+    for name, why in damaged.items():
+        print(f"damaged: {why}\n    try: vmbench snapshot rm {name}")
+    return 0
+
+
+@command.command("show", epilog="\b\nExamples:\n  vmbench snapshot show installed\n")
+@click.argument("name", type=SnapshotName())
+@options.json_output
+def show(name: str, as_json: bool) -> int:
+    """Show everything about a snapshot."""
+    store = _store()
+    record = store.get(name)
+    if as_json:
+        print(json.dumps(_document(store, record), indent=1))
+        return 0
+    children = [r.name for r in store.records() if r.parent == name]
+    created = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+    facts = {
+        "name": record.name,
+        "saved": f"{created}, {_age(record)} ago",
+        "of": record.machine + (f" ({harmless(record.label)})" if record.label else ""),
+        "parent": record.parent or "none: the machine was booted",
+        "children": ", ".join(children) or "none",
+        "holds": "disk and memory: forks go on from there"
+        if record.with_ram
+        else "the disk: forks boot from it",
+        "machine": f"{record.backend}/{record.accel} ({record.machine_type}, QEMU {record.qemu_version})",
+        "shape": f"{count(record.cpus, 'processor')}, {record.memory} MiB of memory, "
+        + (f"{record.disk} MiB of disk" if record.disk else "no disk"),
+        "image": f"{record.image} {record.image_digest[:12]}",
+        "size": size(store.size(name)),
+        "folder": str(store.folder(name)),
+    }
+    for key, value in facts.items():
+        print(f"{key:<9} {value}")
+    return 0
+
+
+@command.command(
+    "restore",
+    epilog="\b\nExamples:\n  vmbench snapshot restore calm-otter installed\n"
+    "  vmbench snapshot restore --stop --start -y calm-otter installed\n",
+)
+@click.argument("machine", type=MachineName())
+@click.argument("name", type=SnapshotName())
+@click.option("--stop", "stop_first", is_flag=True, help="Stop the machine first if it runs.")
+@click.option("--start", "start_then", is_flag=True, help="Start it from there.")
+@options.yes
+def restore(machine: str, name: str, stop_first: bool, start_then: bool, yes: bool) -> int:
+    """Make a machine what a snapshot was; its next start goes on from there.
+
+    What the machine is now is lost, unless you save it first.
+    """
+    from app.cli.bench import Bench, act
+    from app.cli.progress import Progress
+    from backends.base import MachineState
+
+    async def work(bench: Bench) -> int:
+        bench.snapshots.get(name)
+        async with bench.machine(machine) as found:
+            running = found.state in (MachineState.RUNNING, MachineState.PAUSED)
+            if running and not stop_first:
+                _refuse_running(found, name, asked=options.on_terminal() and not yes)
+            lost = f"What {found.id} is now will be lost"
+            stopping = " and it is stopped" if running else ""
+            if not options.confirmed(f"{lost}{stopping}. Restore {name}?", yes):
+                return 0
+            with Progress(f"restore {found.id}") as progress:
+                if running:
+                    progress.phase("stopping")
+                    await found.stop(timeout=2)
+                await found.restore(name)
+                if start_then:
+                    await found.start(on_phase=progress.phase)
+            print(f"{found.id} is as {name} was" + ("" if start_then else f"; vmbench start {found.id}"))
+        return 0
+
+    return act(work)
+
+
+def _refuse_running(machine: Machine, name: str, *, asked: bool) -> None:
+    """Refuse to restore a machine that runs, unless a person, who is asked next, lets it be stopped."""
+    from backends.base import WrongState
+    from backends.states import require
+
+    if asked:
+        return
+    try:
+        require("restore a snapshot", machine.id, machine.state)
+    except WrongState as error:
+        raise WrongState(
+            error.message,
+            remedy=f"vmbench stop {machine.id}, or add --stop: "
+            f"vmbench snapshot restore --stop {machine.id} {name}",
+        ) from error
+
+
+@command.command(
+    "fork",
+    epilog="\b\nExamples:\n  vmbench snapshot fork installed\n"
+    "  vmbench snapshot fork -n 8 --json installed\n",
+)
+@click.argument("name", type=SnapshotName())
+@click.option("-n", "number", type=click.IntRange(1, 100), default=1, help="How many, at once.")
+@click.option("--label", metavar="TEXT", default="", help="What they are for, shown in lists.")
+@options.isolation
+@options.json_output
+def fork(name: str, number: int, label: str, isolation: str | None, as_json: bool) -> int:
+    """Start new machines from a snapshot, keep them, and print their ids.
+
+    With --json: a list of objects with an id.
+    """
+    from app.cli.bench import Bench, act
+    from app.cli.progress import Progress
+    from app.cli.raising import raise_machines, tell_new
+
+    async def work(bench: Bench) -> int:
+        record = bench.snapshots.get(name)
+        backend = bench.backend(record.backend)
+        with Progress("fork") as progress:
+            machines = await raise_machines(
+                bench,
+                lambda: backend.fork(name, label=label),
+                number,
+                memory=record.memory,
+                reason=label or f"fork of {name}",
+                progress=progress,
+            )
+        tell_new(machines, as_json=as_json)
+        return 0
+
+    return act(work, flags=options.isolation_flags(isolation))
+
+
+@command.command(
+    "rm", epilog="\b\nExamples:\n  vmbench snapshot rm installed\n  vmbench snapshot rm -y one two\n"
+)
+@click.argument("names", nargs=-1, required=True, metavar="SNAPSHOT...", type=SnapshotName())
+@options.yes
+def remove(names: tuple[str, ...], yes: bool) -> int:
+    """Remove snapshots; machines forked from them and other snapshots are not touched."""
+    from backends.snapshots import SnapshotError
+
+    store = _store()
+    chosen = list(dict.fromkeys(names))
+    for name in chosen:
+        if not store.folder(name).is_dir():
+            raise SnapshotError(f"no snapshot is called {name!r}", remedy="vmbench snapshot list shows them")
+    listed = ", ".join(chosen)
+    if not options.confirmed(f"{listed} will be lost. Remove?", yes):
+        return 0
+    for name in chosen:
+        freed = store.size(name)
+        store.remove(name)
+        print(f"removed {name}, {size(freed)}")
+    return 0
+
+
+@command.command("export", epilog="\b\nExamples:\n  vmbench snapshot export installed installed.vmsnap\n")
+@click.argument("name", type=SnapshotName())
+@click.argument("file", type=click.Path(path_type=Path))
+def export(name: str, file: Path) -> int:
+    """Write a snapshot as one file, for another host with the same accelerator."""
+    from app.cli.progress import Progress
+
+    with Progress(f"export {name}"):
+        written = _store().export(name, file)
+    print(f"wrote {file}, {size(written)}")
+    return 0
+
+
+@command.command(
+    "import",
+    epilog="\b\nExamples:\n  vmbench snapshot import installed.vmsnap\n"
+    "  vmbench snapshot import installed.vmsnap --name theirs\n",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", metavar="NAME", help="Name it so; otherwise as it was called.")
+def import_(file: Path, name: str | None) -> int:
+    """Read a snapshot that export wrote."""
+    from app.cli.progress import Progress
+
+    with Progress(f"import {file}"):
+        record = _store().import_(file, name)
+    print(f"imported {record.name}; vmbench snapshot fork {record.name}")
+    return 0
+
+
+def _store() -> SnapshotStore:
+    from app.paths import user_paths
+    from app.wiring import snapshot_store
+
+    return snapshot_store(user_paths())
+
+
+def _scan(store: SnapshotStore) -> tuple[list[SnapshotRecord], dict[str, str]]:
+    """Return the good snapshots by name, and why each of the others is damaged."""
+    from backends.snapshots import SnapshotError
+
+    good: list[SnapshotRecord] = []
+    damaged: dict[str, str] = {}
+    names = sorted(p.name for p in store.root.iterdir() if p.name[0] != ".") if store.root.is_dir() else []
+    for name in names:
+        try:
+            good.append(store.get(name))
+        except SnapshotError as error:
+            damaged[name] = error.message
+    return good, damaged
+
+
+def _document(store: SnapshotStore, record: SnapshotRecord) -> dict[str, object]:
+    data = dataclasses.asdict(record) | {
+        "size": store.size(record.name),
+        "age": max(0.0, time.time() - record.created),
+        "folder": str(store.folder(record.name)),
+    }
+    del data["files"]
+    return data
+
+
+def _row(store: SnapshotStore, record: SnapshotRecord) -> tuple[str, ...]:
+    return (
+        record.name,
+        record.parent or "-",
+        record.machine,
+        _age(record),
+        size(store.size(record.name)),
+        f"{record.memory} MiB" if record.with_ram else "disk only",
+    )
+
+
+def _age(record: SnapshotRecord) -> str:
+    return duration(max(0.0, time.time() - record.created))
