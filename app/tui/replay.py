@@ -18,6 +18,8 @@ from app.engine.events import (
     TestFinished,
     TestStarted,
 )
+from app.engine.rewind import RewindError, Rewound
+from backends.base import Machine, PhaseSink, UnknownMachine
 from registry.model import Registry
 
 
@@ -188,6 +190,10 @@ class ReplayEngine:
         """The options of every run that was started."""
         self.loads = 0
         self.closed = False
+        self.rewound: dict[str, Rewound] = {}
+        """What ``rewind`` returns, by test."""
+        self.machines: dict[str, Machine] = {}
+        """What ``adopt`` returns, by id."""
         self._players: set[asyncio.Task[None]] = set()
 
     def load(self) -> Registry:
@@ -213,6 +219,22 @@ class ReplayEngine:
             self._players.add(player)
             player.add_done_callback(self._players.discard)
         return run
+
+    async def rewind(
+        self, test: str, step: int | None = None, *, on_phase: PhaseSink | None = None
+    ) -> Rewound:
+        """Return what ``rewound`` holds for the test; a record alone has no checkpoints."""
+        found = self.rewound.get(test)
+        if found is None:
+            raise RewindError(f"{test} is only played, so it cannot be rewound")
+        return found
+
+    async def adopt(self, machine: str) -> Machine:
+        """Return what ``machines`` holds under this id; a record alone has no machines."""
+        found = self.machines.get(machine)
+        if found is None:
+            raise UnknownMachine(f"{machine} is only played, so there is nothing to walk into")
+        return found
 
     async def close(self) -> None:
         """Cancel what runs."""
