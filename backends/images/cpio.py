@@ -50,6 +50,11 @@ def symlink(path: str, target: str) -> Entry:
     return Entry(path, stat.S_IFLNK | 0o777, target.encode())
 
 
+def fifo(path: str, permissions: int = 0o644) -> Entry:
+    """Describe a named pipe."""
+    return Entry(path, stat.S_IFIFO | permissions)
+
+
 def char_device(path: str, major: int, minor: int, permissions: int = 0o600) -> Entry:
     """Describe a character device node."""
     return Entry(path, stat.S_IFCHR | permissions, device=(major, minor))

@@ -21,7 +21,7 @@ from backends.images.compression import CompressionError, compression_of, decomp
 from backends.images.deb import DebError, Package
 from backends.images.recipe import INITRAMFS, KERNEL, PackageFile, Requirement
 
-VERSION = 3
+VERSION = 4
 """Raised when the same packages and guest files make a different image."""
 
 MODULES = ("virtio_mmio", "virtio_pci", "virtio_net", "virtio_blk", "virtio_console", "virtio_rng")
@@ -192,6 +192,8 @@ def _system(contents: _Contents) -> Iterable[cpio.Entry]:
     for name, (path, permissions) in GUEST_FILES.items():
         yield cpio.file(path, _guest_file(name), permissions)
     yield cpio.file("/etc/vmbench/wake", wake.program(), 0o755)
+    yield cpio.fifo("/etc/vmbench/wake.in", 0o600)
+    yield cpio.fifo("/etc/vmbench/wake.out", 0o600)
     yield cpio.symlink("/init", "bin/busybox")
 
     busybox = contents.program("/bin/busybox", "/usr/bin/busybox")

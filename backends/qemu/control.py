@@ -72,8 +72,13 @@ class ControlChannel:
         async with self._turn:
             yield
 
-    async def run(self, command: str, *, timeout: float = 5.0) -> tuple[int, bytes]:
+    async def run(self, command: str, *, timeout: float = 5.0, builtin: bool = False) -> tuple[int, bytes]:
         """Run a short command and return its exit code and merged output.
+
+        Args:
+            command: What to run.
+            timeout: Seconds it may take.
+            builtin: It needs no process of its own: run it in the channel's shell itself.
 
         Raises:
             MachineTimeout: no answer came in time.
@@ -81,7 +86,8 @@ class ControlChannel:
         """
         async with self._turn:
             token = f"VMBENCH-{next(self._numbers)}-END"
-            self._writer.write(f"( {command}\n) 2>&1 </dev/null; echo {token} $?\n".encode())
+            scoped = f"{{ {command}\n}}" if builtin else f"( {command}\n)"
+            self._writer.write(f"{scoped} 2>&1 </dev/null; echo {token} $?\n".encode())
             try:
                 async with asyncio.timeout(timeout):
                     await self._writer.drain()

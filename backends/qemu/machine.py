@@ -46,6 +46,8 @@ NICENESS = 5
 """Guests yield to the person: added to the niceness of the guest's process."""
 GOING_DOWN = 2.0
 """Seconds that a broken connection waits to learn whether the guest's process ends."""
+SETTLE_DEADLINE, SETTLE_SPAN, SETTLED = 5.0, 0.25, 0.08
+"""A template is saved when its guest used less than this share of a core for so many seconds."""
 POLITE_COMMAND = "sync; poweroff -f"
 
 LIVE = (MachineState.STARTING, MachineState.RUNNING, MachineState.PAUSED)
@@ -166,7 +168,8 @@ class QemuMachine:
         """
         require("start", self.id, self.state)
         self._launch = dataclasses.replace(self._launch, ram_file=RAM, ram_shared=True)
-        await self._boot(say, connect=False)
+        await self._boot(say)
+        await self._settle()
         control = await self._open_control()
         with store.saving(name) as folder:
             async with control.turn(), monitor.monitor(self.folder, timeout=60.0) as client:
@@ -181,7 +184,19 @@ class QemuMachine:
             ram.rename(folder / RAM)
             await asyncio.to_thread(self._lay_snapshot, folder, name, self._held.record.layers, version)
 
-    async def _boot(self, say: PhaseSink, *, connect: bool = True) -> None:
+    async def _settle(self) -> None:
+        """Let a fresh guest finish what its boot began: what is left of that, every fork would do again."""
+        guest, control = self._running(), await self._open_control()
+        await guest.exec("true", timeout=30.0)
+        await guest.reset()
+        await control.run("true; (true | true)", timeout=30.0)
+        process = self._held.record.process
+        deadline = time.monotonic() + SETTLE_DEADLINE
+        while process is not None and time.monotonic() < deadline:
+            if await asyncio.to_thread(usage.cpu_share, process.pid, SETTLE_SPAN) < SETTLED:
+                return
+
+    async def _boot(self, say: PhaseSink) -> None:
         deadline = time.monotonic() + self._around.boot_timeout
         say("booting", f"{self._launch.machine_type}, {self.accel}")
         await self._spawn()
@@ -192,9 +207,8 @@ class QemuMachine:
             await self._until(deadline, self._control.ready(), "the guest's ready line")
             await loading
             self._guest = self._channel()
-            if connect:
-                left = max(1.0, deadline - time.monotonic())
-                await self._until(deadline, self._guest.connect(timeout=left), "the guest's SSH server")
+            left = max(1.0, deadline - time.monotonic())
+            await self._until(deadline, self._guest.connect(timeout=left), "the guest's SSH server")
         finally:
             await asyncio.shield(loading)
         self._held.update(state=MachineState.RUNNING)

@@ -49,6 +49,14 @@ def measure(pid: int, folder: Path, inside: bytes) -> MachineStats:
     )
 
 
+def cpu_share(pid: int, span: float) -> float:
+    """Return which share of a core a process uses for ``span`` seconds; 0 if it has ended. Blocking."""
+    try:
+        return psutil.Process(pid).cpu_percent(interval=span) / 100
+    except psutil.Error:
+        return 0.0
+
+
 def parse_meminfo(text: str) -> tuple[int, int]:
     """Return used and total bytes of /proc/meminfo; zeros where it says nothing."""
     found = {}

@@ -14,7 +14,7 @@ from backends.images.wake import ENTROPY, message
 from backends.qemu.control import ControlChannel
 
 WAKE = "/etc/vmbench/wake"
-"""The program in the guest that takes the time and the entropy."""
+"""The guest's program that takes the time and the entropy, by its pipes ``wake.in`` and ``wake.out``."""
 
 
 async def set_clock(control: ControlChannel) -> None:
@@ -44,11 +44,12 @@ def _clock() -> str:
     # The time is the last thing made, so that it is as right as it can be.
     entropy = os.urandom(ENTROPY)
     octal = "".join(f"\\{byte:03o}" for byte in message(time.time(), entropy))
-    return f"printf '{octal}' | {WAKE}"
+    # Builtins of the shell alone: each process that a fresh fork starts costs it a tenth of a second.
+    return f"printf '{octal}' 1<>{WAKE}.in && read -r -t 10 woken 0<>{WAKE}.out && [ \"$woken\" = 0 ]"
 
 
 async def _run(control: ControlChannel, command: str) -> None:
-    code, said = await control.run(command, timeout=20.0)
+    code, said = await control.run(command, timeout=20.0, builtin=True)
     if code != 0:
         raise BackendError(
             f"the guest could not be woken: {said.decode(errors='replace').strip() or f'exit code {code}'}",
