@@ -31,7 +31,7 @@ from backends.base import (
 )
 from backends.snapshots import STATE, SnapshotRecord, SnapshotStore, seal
 from backends.states import require
-from registry.model import MachineSpec, Registry, Service, ShellStep, Step, Test
+from registry.model import MachineSpec, Registry, Service, ServiceCommand, ShellStep, Step, Test
 
 
 @dataclass(kw_only=True)
@@ -436,6 +436,15 @@ def make_test(name: str, *steps: Step, memory: int = 64, **options: object) -> T
         "machine": MachineSpec(memory=memory),
     }
     return Test(**(values | options))
+
+
+def make_service(name: str = "web", **commands: object) -> Service:
+    """Return a service; a command may be given by its text alone."""
+    values = {
+        key: ServiceCommand(run=value, timeout=30.0) if isinstance(value, str) else value
+        for key, value in commands.items()
+    }
+    return Service(**({"name": name, "folder": Path("/registry") / name} | values))
 
 
 def make_registry(*tests: Test, services: tuple[Service, ...] = (), **options: object) -> Registry:

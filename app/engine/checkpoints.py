@@ -171,7 +171,7 @@ class Checkpoints:
 
     def _thin(self, dear: set[str]) -> tuple[str, ...]:
         # Other processes save and remove too: what is there now counts.
-        there = self.names()
+        there = sorted(self.names(), key=self._saved_at)
         self._sizes = {c.name: self.store.size(c.name) for c in there}
         self._scanned = True
         last = {(c.run, c.test): c.name for c in there}
@@ -183,6 +183,11 @@ class Checkpoints:
             if name not in dear:
                 gone += self._remove([name])
         return tuple(gone)
+
+    def _saved_at(self, checkpoint: CheckpointName) -> int:
+        with contextlib.suppress(OSError):
+            return self.store.folder(checkpoint.name).stat().st_mtime_ns
+        return 0
 
     def reclaim(self) -> list[str]:
         """Remove checkpoints of runs that were cut off, and of runs that are gone. Blocking.
