@@ -41,6 +41,10 @@ class RunSettings:
     """MiB of memory that stay free for the host; ``None`` for a tenth of it, at least 512."""
     isolation: str = "auto"
     """Whether guests are kept off the core that the person's own programs need."""
+    checkpoint_count: int = 200
+    """Checkpoints of all tests that are left at most."""
+    checkpoint_size: int = 8192
+    """MiB on the host's disk that they take at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +158,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("run.accel", "VMBENCH_ACCEL", _choice(*ACCELERATORS), "accelerator of QEMU machines"),
     Setting("run.reserve", "VMBENCH_RESERVE", _memory, "memory that stays free for the host"),
     Setting("run.isolation", "VMBENCH_ISOLATION", _choice(*ISOLATIONS), "guests off the person's core"),
+    Setting("run.checkpoint_count", "VMBENCH_CHECKPOINT_COUNT", _count(0), "checkpoints at most"),
+    Setting("run.checkpoint_size", "VMBENCH_CHECKPOINT_SIZE", _memory, "disk for checkpoints at most"),
     Setting("ui.theme", "VMBENCH_THEME", _choice(*THEMES), "theme of the workbench"),
 )
 

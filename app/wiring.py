@@ -122,6 +122,7 @@ def reclaim(paths: Paths) -> list[str]:
 
 def make_engine(place: Workplace) -> Engine:
     """Return the engine that both faces call, for the registry and settings of ``place``."""
+    from app.engine.checkpoints import CheckpointBudget
     from app.engine.engine import Engine
     from registry.model import Keep
 
@@ -137,4 +138,6 @@ def make_engine(place: Workplace) -> Engine:
         default_keep=settings.keep or Keep.NEVER,
         default_parallel=settings.parallel,
         reserve=settings.reserve,
+        snapshots=snapshot_store(place.paths),
+        checkpoint_budget=CheckpointBudget(count=settings.checkpoint_count, size=settings.checkpoint_size),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -134,8 +135,19 @@ def make_bench(flags: Mapping[str, object] | None = None) -> Bench:
     return Bench(paths, settings)
 
 
-def act(work: Callable[[Bench], Awaitable[int]], *, flags: Mapping[str, object] | None = None) -> int:
-    """Run a command's work and return the exit code; a signal cancels it and lets it clean up."""
+def act(
+    work: Callable[[Bench], Awaitable[int]],
+    *,
+    flags: Mapping[str, object] | None = None,
+    endless: bool = False,
+) -> int:
+    """Run a command's work and return the exit code; a signal cancels it and lets it clean up.
+
+    Args:
+        work: Does it.
+        flags: Settings given as flags, by key.
+        endless: The work has no end of its own, so that Ctrl-C is a good one.
+    """
     bench = make_bench(flags)
 
     async def whole() -> int:
@@ -146,14 +158,14 @@ def act(work: Callable[[Bench], Awaitable[int]], *, flags: Mapping[str, object] 
         def cancel() -> None:
             task.cancel()
 
-        interrupts = Interrupts(cancel, _say)
+        interrupts = Interrupts(cancel, (lambda message: None) if endless else _say)
         interrupts.install()
         try:
             return await task
         except asyncio.CancelledError:
             if interrupts.exit_code is None:
                 raise
-            return interrupts.exit_code
+            return 0 if endless and interrupts.received is signal.SIGINT else interrupts.exit_code
 
     return asyncio.run(whole())
 

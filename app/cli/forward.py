@@ -71,12 +71,10 @@ def command(machine: str, ports: tuple[int, str, int]) -> int:
             try:
                 why = await found.died()
                 raise BackendError(f"{found.id} ended: {why}", remedy=f"vmbench start {found.id}")
-            except asyncio.CancelledError:
-                return 0
             finally:
                 server.close()
 
-    return act(work)
+    return act(work, endless=True)
 
 
 async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:

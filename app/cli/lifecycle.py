@@ -25,20 +25,14 @@ def start(machines: tuple[str, ...]) -> int:
 
     async def one(machine: Machine) -> str:
         with Progress(f"start {machine.id}") as progress:
-            before = machine.state
-            try:
-                await machine.start(on_phase=progress.phase)
-            except BaseException:
-                # What was not up may not stay half up.
-                if machine.state is not before:
-                    await _quietly_stop(machine)
-                raise
+            await bring_up(machine, progress)
         return f"started {machine.id}"
 
     return act(lambda bench: bench.each(machines, one))
 
 
-async def _quietly_stop(machine: Machine) -> None:
+async def bring_up(machine: Machine, progress: Progress) -> None:
+    """Start a machine; on an error or a signal it does not stay half up."""
     from app.engine.offload import unbroken
     from backends.base import BackendError
 
@@ -46,7 +40,13 @@ async def _quietly_stop(machine: Machine) -> None:
         with contextlib.suppress(BackendError):
             await machine.stop(timeout=0)
 
-    await unbroken(stop())
+    before = machine.state
+    try:
+        await machine.start(on_phase=progress.phase)
+    except BaseException:
+        if machine.state is not before:
+            await unbroken(stop())
+        raise
 
 
 @click.command(

@@ -8,6 +8,7 @@ import click
 
 from app.cli import options
 from app.cli.errors import FAILURES, UsageProblem, report
+from app.cli.params import MachineName
 from backends.base import BackendError
 
 EPILOG = """\b
@@ -19,7 +20,7 @@ Examples:
 
 
 @click.command("rm", epilog=EPILOG)
-@click.argument("machines", nargs=-1, metavar="[MACHINE]...")
+@click.argument("machines", nargs=-1, metavar="[MACHINE]...", type=MachineName())
 @click.option("--all", "remove_all", is_flag=True, help="Every machine that no running test needs.")
 @click.option("-y", "--yes", "--force", "yes", is_flag=True, help="Do not ask about kept machines.")
 def command(machines: tuple[str, ...], remove_all: bool, yes: bool) -> int:

@@ -29,6 +29,8 @@ Examples:
   vmbench run web -slow --keep on-failure
   vmbench run --json --retry-errors 1 > events.jsonl
   vmbench run --shuffle --fail-fast
+  vmbench run --checkpoints web-login && echo fine || vmbench rewind web-login
+  vmbench run --shake 20 web-login     # how often does it fail?
 
 \b
 Exit codes: 0 all passed, 1 failures or errors, 2 usage, 3 this host is not able,
@@ -54,6 +56,22 @@ Exit codes: 0 all passed, 1 failures or errors, 2 usage, 3 this host is not able
     metavar="[SEED]",
     help="In a random order; prints its seed.",
 )
+@click.option("--cold", is_flag=True, help="Boot every machine, even if there is a template to fork.")
+@click.option(
+    "--checkpoints",
+    is_flag=True,
+    help="Save each machine before each step, to rewind failures.",
+)
+@click.option(
+    "--shake",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    help="Run each test up to a step once, and the rest N times in forks of that moment.",
+)
+@click.option(
+    "--step", type=click.IntRange(1), metavar="K", help="The step to shake from; else the first after set-up."
+)
+@options.isolation
 @options.json_output
 @options.where
 def command(
@@ -65,12 +83,19 @@ def command(
     accel: str | None,
     fail_fast: bool,
     shuffle: int | None,
+    cold: bool,
+    checkpoints: bool,
+    shake: int | None,
+    step: int | None,
+    isolation: str | None,
     as_json: bool,
     registry: str | None,
     project: str | None,
 ) -> int:
     """Run tests in throwaway machines and print the results."""
-    flags: dict[str, object] = {}
+    if step is not None and shake is None:
+        raise click.UsageError("--step goes with --shake", click.get_current_context())
+    flags: dict[str, object] = options.isolation_flags(isolation)
     if parallel is not None:
         flags["run.parallel"] = None if parallel == "auto" else parallel
     if retry_errors is not None:
@@ -89,6 +114,10 @@ def command(
             backend=backend,
             fail_fast=fail_fast,
             shuffle=shuffle,
+            cold=cold,
+            checkpoints=checkpoints,
+            shake=shake,
+            shake_step=step,
         ),
         flags=flags,
         as_json=as_json,

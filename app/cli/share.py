@@ -48,7 +48,7 @@ def command() -> None:
     """Show a folder of this host in a machine, and keep both copies the same."""
 
 
-@command.command("attach")
+@command.command("attach", epilog="\b\nExamples:\n  vmbench share attach calm-otter ./site:/srv/site\n")
 @machine
 @click.argument("folders", metavar="HOST:GUEST[:ro]")
 @click.option("--force", is_flag=True, help="Replace what the guest's folder holds.")
@@ -68,7 +68,7 @@ def attach(machine: str, folders: str, force: bool, as_json: bool) -> int:
     return act(work)
 
 
-@command.command("sync")
+@command.command("sync", epilog="\b\nExamples:\n  vmbench share sync calm-otter\n")
 @machine
 @click.argument("guest", required=False, metavar="[GUEST]")
 @options.json_output
@@ -85,7 +85,7 @@ def sync(machine: str, guest: str | None, as_json: bool) -> int:
     return act(work)
 
 
-@command.command("detach")
+@command.command("detach", epilog="\b\nExamples:\n  vmbench share detach calm-otter /srv/site\n")
 @machine
 @click.argument("guest", metavar="GUEST")
 @options.json_output
@@ -102,7 +102,7 @@ def detach(machine: str, guest: str, as_json: bool) -> int:
     return act(work)
 
 
-@command.command("list")
+@command.command("list", epilog="\b\nExamples:\n  vmbench share list calm-otter --json\n")
 @machine
 @options.json_output
 def list_shares(machine: str, as_json: bool) -> int:

@@ -138,6 +138,7 @@ def restore(machine: str, name: str, stop_first: bool, start_then: bool, yes: bo
     What the machine is now is lost, unless you save it first.
     """
     from app.cli.bench import Bench, act
+    from app.cli.lifecycle import bring_up
     from app.cli.progress import Progress
     from backends.base import MachineState
 
@@ -157,7 +158,7 @@ def restore(machine: str, name: str, stop_first: bool, start_then: bool, yes: bo
                     await found.stop(timeout=2)
                 await found.restore(name)
                 if start_then:
-                    await found.start(on_phase=progress.phase)
+                    await bring_up(found, progress)
             print(f"{found.id} is as {name} was" + ("" if start_then else f"; vmbench start {found.id}"))
         return 0
 

@@ -46,27 +46,22 @@ def command(machines: tuple[str, ...], follow: bool, as_json: bool) -> int:
     from app.cli.bench import act
 
     async def work(bench: Bench) -> int:
-        try:
-            while True:
-                rows = await _sample(bench, machines)
-                if as_json:
-                    text = json.dumps(
-                        [{"id": i} | dataclasses.asdict(s) for i, s in rows], indent=None if follow else 1
-                    )
-                else:
-                    text = _table(rows)
-                if follow and not as_json and sys.stdout.isatty():
-                    text = f"\x1b[H\x1b[J{text}"
-                print(text, flush=True)
-                if not follow:
-                    return 0
-                await asyncio.sleep(PERIOD)
-        except asyncio.CancelledError:
-            if follow:
+        while True:
+            rows = await _sample(bench, machines)
+            if as_json:
+                text = json.dumps(
+                    [{"id": i} | dataclasses.asdict(s) for i, s in rows], indent=None if follow else 1
+                )
+            else:
+                text = _table(rows)
+            if follow and not as_json and sys.stdout.isatty():
+                text = f"\x1b[H\x1b[J{text}"
+            print(text, flush=True)
+            if not follow:
                 return 0
-            raise
+            await asyncio.sleep(PERIOD)
 
-    return act(work)
+    return act(work, endless=follow)
 
 
 async def _sample(bench: Bench, names: tuple[str, ...]) -> list[tuple[str, MachineStats]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.cli import text
 from app.engine.events import Outcome, TestFinished
-from app.engine.state import RunState, TestState
+from app.engine.state import CheckpointCost, RunState, TestState
 
 OUTPUT_LINES = 40
 CONSOLE_LINES = 20
@@ -53,6 +53,13 @@ def closing(state: RunState) -> Iterator[Line]:
     for test in state.tests.values():
         if test.result is not None and test.outcome in (Outcome.FAILED, Outcome.ERROR):
             yield from _failure(test, test.result, folder)
+    if state.shaken:
+        yield "", ""
+        for shaken in state.shaken.values():
+            fine = shaken.passed == shaken.forks
+            yield ("bold green" if fine else "bold red"), f"shaken: {shaken.test}: {shaken.verdict}"
+            for cause in shaken.causes:
+                yield "", f"  {text.harmless(cause)}"
     kept = [t.kept for t in state.tests.values() if t.kept is not None]
     if kept:
         yield "", ""
@@ -65,6 +72,12 @@ def closing(state: RunState) -> Iterator[Line]:
         yield "bold red", "the run did not end properly; its events so far are in the artifacts"
     else:
         yield _style_of(state), summary_line(state)
+    cost = state.checkpoint_cost()
+    if cost.saved:
+        yield "dim", checkpoint_line(cost)
+    rewound = [t for t in state.tests.values() if t.checkpoints and t.outcome is Outcome.FAILED]
+    if rewound and not state.shaken:
+        yield "dim", f"before the failing step: vmbench rewind {rewound[0].name}"
     yield "dim", f"artifacts: {folder}"
 
 
@@ -78,6 +91,12 @@ def summary_line(state: RunState) -> str:
         parts.insert(-1 if finished.skipped else len(parts), text.count(finished.errors, "error"))
     cancelled = "cancelled: " if finished.cancelled else ""
     return f"{cancelled}{', '.join(parts)} in {text.duration(finished.duration)}"
+
+
+def checkpoint_line(cost: CheckpointCost) -> str:
+    """Return what the checkpoints of a run cost, in one line."""
+    spent = f"{text.duration(cost.seconds)} ({cost.share:.0%} of the tests' time)"
+    return f"checkpoints: {cost.saved} saved in {spent}, {cost.left} left, {text.size(cost.size)}"
 
 
 def _style_of(state: RunState) -> str:
