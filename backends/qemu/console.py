@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-POLL = 0.03
+POLL = 0.015
 """Seconds between looks at the file; the file tells nobody when it grows."""
 WINDOW = 1 << 20
 """Bytes searched at most before the end of what was read so far."""

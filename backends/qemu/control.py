@@ -34,6 +34,7 @@ class ControlChannel:
         self._writer = writer
         self._turn = asyncio.Lock()
         self._numbers = itertools.count(1)
+        self._booting = False
 
     @classmethod
     async def open(cls, folder: Path) -> ControlChannel:
@@ -53,10 +54,18 @@ class ControlChannel:
             BackendError: the guest's process closed the channel.
         """
         async with self._turn:
-            try:
-                await self._reader.readuntil(READY)
-            except asyncio.IncompleteReadError as error:
-                raise BackendError("the guest's process closed the control channel") from error
+            await self._read_ready()
+
+    async def _read_ready(self) -> None:
+        try:
+            await self._reader.readuntil(READY)
+        except asyncio.IncompleteReadError as error:
+            raise BackendError("the guest's process closed the control channel") from error
+        self._booting = False
+
+    def expect_boot(self) -> None:
+        """Note that the guest is still booting: the next command first waits until it says it is ready."""
+        self._booting = True
 
     async def attach(self) -> None:
         """Make sure that somebody answers, on a channel of a guest that is long ready.
@@ -87,9 +96,11 @@ class ControlChannel:
         async with self._turn:
             token = f"VMBENCH-{next(self._numbers)}-END"
             scoped = f"{{ {command}\n}}" if builtin else f"( {command}\n)"
-            self._writer.write(f"{scoped} 2>&1 </dev/null; echo {token} $?\n".encode())
             try:
                 async with asyncio.timeout(timeout):
+                    if self._booting:
+                        await self._read_ready()
+                    self._writer.write(f"{scoped} 2>&1 </dev/null; echo {token} $?\n".encode())
                     await self._writer.drain()
                     output = await self._reader.readuntil(token.encode() + b" ")
                     code = await self._reader.readuntil(b"\n")

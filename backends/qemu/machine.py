@@ -48,6 +48,8 @@ GOING_DOWN = 2.0
 """Seconds that a broken connection waits to learn whether the guest's process ends."""
 SETTLE_DEADLINE, SETTLE_SPAN, SETTLED = 5.0, 0.25, 0.08
 """A template is saved when its guest used less than this share of a core for so many seconds."""
+MARKER = re.compile(rb"vmbench: ready\r?\n")
+"""What a guest prints on its console once its SSH server listens."""
 POLITE_COMMAND = "sync; poweroff -f"
 
 LIVE = (MachineState.STARTING, MachineState.RUNNING, MachineState.PAUSED)
@@ -87,6 +89,7 @@ class QemuMachine:
         self._guest: GuestChannel | None = None
         self._stopping = False
         self._template: Template | None = None
+        self._console_start = 0
 
     def use_template(self, template: Template) -> None:
         """Let the first start fork a template instead of booting."""
@@ -199,12 +202,14 @@ class QemuMachine:
     async def _boot(self, say: PhaseSink) -> None:
         deadline = time.monotonic() + self._around.boot_timeout
         say("booting", f"{self._launch.machine_type}, {self.accel}")
+        self._console_start = self.console_log.stat().st_size
         await self._spawn()
         loading = asyncio.create_task(asyncio.to_thread(preload))
         try:
             self._control = await self._until(deadline, ControlChannel.open(self.folder), "QEMU")
             await self._until(deadline, self._find_port(), "QEMU's monitor")
-            await self._until(deadline, self._control.ready(), "the guest's ready line")
+            self._control.expect_boot()
+            await self._until(deadline, self._booted(deadline), "the guest's ready line")
             await loading
             self._guest = self._channel()
             left = max(1.0, deadline - time.monotonic())
@@ -213,6 +218,14 @@ class QemuMachine:
             await asyncio.shield(loading)
         self._held.update(state=MachineState.RUNNING)
         say("ready", "")
+
+    async def _booted(self, deadline: float) -> None:
+        """Wait until the console says that the SSH server listens, some moments before the channel does."""
+        assert self._exit is not None
+        left = max(0.0, deadline - time.monotonic())
+        await console.wait_for(
+            self.console_log, MARKER, timeout=left, start=self._console_start, gone=self._exit.done
+        )
 
     async def _resume(self, say: PhaseSink, origin: str) -> None:
         deadline = time.monotonic() + self._around.boot_timeout
