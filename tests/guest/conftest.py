@@ -13,6 +13,7 @@ from backends.base import MachineRequest
 from backends.images.store import ImageStore
 from backends.qemu.backend import QemuBackend, make_backends
 from backends.qemu.machine import QemuMachine
+from backends.snapshots import SnapshotStore
 from backends.store import MachineStore
 
 REPO = Path(__file__).resolve().parents[2]
@@ -29,6 +30,17 @@ def image_store() -> ImageStore:
     return store
 
 
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> SnapshotStore:
+    """The templates that all tests fork their machines from, unless they ask for ``cold`` ones."""
+    return SnapshotStore(tmp_path_factory.mktemp("templates"))
+
+
+@pytest.fixture
+def snapshots(tmp_path: Path) -> SnapshotStore:
+    return SnapshotStore(tmp_path / "snapshots")
+
+
 @pytest.fixture
 def machine_store(tmp_path: Path) -> MachineStore:
     return MachineStore(tmp_path / "machines")
@@ -36,9 +48,12 @@ def machine_store(tmp_path: Path) -> MachineStore:
 
 @pytest.fixture
 async def backends(
-    machine_store: MachineStore, image_store: ImageStore
+    machine_store: MachineStore,
+    image_store: ImageStore,
+    snapshots: SnapshotStore,
+    templates: SnapshotStore,
 ) -> AsyncIterator[dict[str, QemuBackend]]:
-    made = dict(make_backends(machine_store, image_store))
+    made = dict(make_backends(machine_store, image_store, snapshots=snapshots, templates=templates))
     yield made
     for backend in made.values():
         await backend.close()
@@ -46,7 +61,10 @@ async def backends(
 
 @pytest.fixture
 async def boot(backends: dict[str, QemuBackend]) -> AsyncIterator[Boot]:
-    """Boots machines: ``await boot("microvm", memory=256)``; all are removed after the test."""
+    """Makes machines: ``await boot("microvm", memory=256)``; all are removed after the test.
+
+    They are forks of a template unless asked to be ``cold=True``.
+    """
     machines: list[QemuMachine] = []
 
     async def boot_one(backend: str = "microvm", **wishes: object) -> QemuMachine:

@@ -1,4 +1,4 @@
-"""What every backend's machines must do, on real guests."""
+"""What every backend's machines must do for those who work in them, on real guests."""
 
 from __future__ import annotations
 
@@ -8,24 +8,17 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
-from backends.base import (
-    BackendError,
-    MachineDied,
-    MachineRequest,
-    MachineState,
-    MachineTimeout,
-    WrongState,
-)
-from backends.process import identify
-from backends.qemu.backend import QemuBackend
+from backends import share_host
+from backends.base import BackendError, MachineState, MachineTimeout, WrongState
 from backends.qemu.machine import QemuMachine
-from backends.store import MachineStore
+from backends.share import Share, Shares
 
 Boot = Callable[..., Awaitable[QemuMachine]]
 BOTH = pytest.mark.parametrize("backend", ["microvm", "qemu"])
@@ -40,6 +33,9 @@ async def test_commands(boot: Boot, backend: str) -> None:
     await _big_output(machine)
     await _fifty(machine)
     await _timeout_kills(machine)
+    await _terminals(machine)
+    await _stats(machine)
+    await _pause(machine)
 
 
 async def _exit_codes_and_streams(machine: QemuMachine) -> None:
@@ -96,10 +92,63 @@ async def _timeout_kills(machine: QemuMachine) -> None:
     assert (await machine.exec("ps -o args | grep -c '^sleep 2345'")).stdout == b"0\n"
 
 
+async def _terminals(machine: QemuMachine) -> None:
+    terminal = await machine.terminal(columns=91, rows=17)
+    seen = b""
+    terminal.write(b"stty size; echo $TERM; printf '\\346\\227\\245\\n'\n")
+    async with asyncio.timeout(20):
+        while "日".encode() not in seen:
+            seen += await terminal.read()
+        assert b"17 91" in seen and b"xterm-256color" in seen
+        terminal.resize(100, 40)
+        terminal.write(b"stty size\n")
+        while b"40 100" not in seen:
+            seen += await terminal.read()
+        terminal.write(b"exit 7\n")
+        assert await terminal.wait() == 7
+        while await terminal.read():
+            pass
+    await terminal.close()
+    await terminal.close()
+    other = await machine.terminal("sleep 3456")
+    while not (await machine.exec("ps -o args | grep '^sleep 3456'")).ok:
+        pass
+    await other.close()
+    async with asyncio.timeout(20):
+        while (await machine.exec("ps -o args | grep '^sleep 3456'")).ok:
+            pass
+
+
+async def _stats(machine: QemuMachine) -> None:
+    stats = await machine.stats()
+    assert 0 < stats.pss <= stats.rss < 600 << 20
+    assert 200 << 20 < stats.guest_memory_total <= 256 << 20 and stats.guest_memory_used > 1 << 20
+    assert stats.disk_size > 0 and stats.uptime > 0 and stats.cpu_percent >= 0
+    assert stats.network_received > 0 and stats.network_sent > 0
+
+
+async def _pause(machine: QemuMachine) -> None:
+    await machine.pause()
+    assert machine.state is MachineState.PAUSED
+    with pytest.raises(WrongState, match="is paused") as caught:
+        await machine.exec("true")
+    assert "vmbench resume" in caught.value.remedy
+    with pytest.raises(WrongState):
+        await machine.pause()
+    assert (await machine.stats()).rss > 0
+    await machine.resume()
+    assert machine.state is MachineState.RUNNING
+    assert abs(float((await machine.exec("date +%s")).stdout) - time.time()) < 3
+
+
 @BOTH
-async def test_copies_forwards_console_and_reboot(boot: Boot, backend: str, tmp_path: Path) -> None:
-    machine = await boot(backend, disk=32)
+async def test_copies_forwards_console_and_reboot(
+    boot: Boot, backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(share_host, "BATCH", 1 << 18)
+    machine = await boot(backend, disk=32, cold=True)
     await _copies(machine, tmp_path)
+    await _shares(machine, tmp_path)
     await _forward(machine)
     await _console(machine)
     await _reboot(machine)
@@ -122,6 +171,50 @@ async def _copies(machine: QemuMachine, tmp_path: Path) -> None:
         await machine.copy_in(tmp_path / "absent", "/srv/x")
     with pytest.raises(BackendError, match="absent"):
         await machine.copy_out("/srv/absent", tmp_path / "x")
+
+
+async def _shares(machine: QemuMachine, tmp_path: Path) -> None:
+    """Every byte both ways, by checksums of either side; read-only shares cannot be written to."""
+    host = tmp_path / "share"
+    (host / "empty").mkdir(parents=True)
+    (host / "größe 日本.bin").write_bytes(bytes(range(256)) * 40)
+    (host / "big").write_bytes(os.urandom(600_000))
+    (host / "run").write_text("#!/bin/sh\necho ran\n")
+    (host / "run").chmod(0o755)
+    (host / "link").symlink_to("run")
+    shares = Shares(machine)
+    await shares.attach(Share(host, "/srv/both"))
+    assert (await machine.exec("./link", cwd="/srv/both")).stdout == b"ran\n"
+    assert (await machine.exec("ls -d empty", cwd="/srv/both")).ok
+    sums = (await machine.exec("sha256sum big größe*", cwd="/srv/both")).stdout.decode()
+    assert re.findall(r"^[0-9a-f]{64}", sums, re.MULTILINE) == [
+        hashlib.sha256((host / name).read_bytes()).hexdigest() for name in ("big", "größe 日本.bin")
+    ]
+    await machine.exec(
+        "mkdir -p new/deep; head -c 600000 /dev/urandom >new/deep/back; "
+        "printf '\\000\\377\\n' >bytes; rm run; ln -s ../bytes new/l; ln -s /etc/passwd out; chmod 640 big",
+        cwd="/srv/both",
+    )
+    (host / "here").write_text("from here")
+    report = (await shares.sync())["/srv/both"]
+    said = (await machine.exec("sha256sum new/deep/back here", cwd="/srv/both")).stdout.decode().split()
+    assert said[0] == hashlib.sha256((host / "new/deep/back").read_bytes()).hexdigest()
+    assert (host / "bytes").read_bytes() == b"\x00\xff\n" and not (host / "run").exists()
+    assert (host / "new/l").read_bytes() == b"\x00\xff\n" and (host / "big").stat().st_mode & 0o777 == 0o640
+    assert said[3] == "here" and set(report.left_out) == {"out"} and not (host / "out").is_symlink()
+    await shares.attach(Share(host, "/srv/read", read_only=True))
+    assert (await machine.exec("cat here", cwd="/srv/read")).stdout == b"from here"
+    denied = await machine.exec("echo no >here", cwd="/srv/read")
+    assert not denied.ok and b"ead-only" in denied.stderr
+    (host / "here").write_text("changed")
+    await shares.sync("/srv/read")
+    assert (await machine.exec("cat here", cwd="/srv/read")).stdout == b"changed"
+    assert not (await machine.exec("rm here", cwd="/srv/read")).ok
+    await shares.detach("/srv/read")
+    assert (await machine.exec("rm here", cwd="/srv/read")).ok
+    assert [s.guest for s in shares.attached()] == ["/srv/both"]
+    await shares.detach("/srv/both")
+    assert shares.attached() == []
 
 
 async def _forward(machine: QemuMachine) -> None:
@@ -152,6 +245,9 @@ async def _reboot(machine: QemuMachine) -> None:
     await machine.reboot()
     assert (await machine.exec("cat /data/file")).stdout == b"survived\n"
     assert not (await machine.exec("cat /tmp/file")).ok
+    await machine.reboot(discard=True)
+    assert not (await machine.exec("cat /data/file")).ok, "a discarding reboot throws the disk away"
+    assert (await machine.exec("echo new >/data/file; hostname")).stdout == f"{machine.id}\n".encode()
 
 
 async def test_plain_ssh_walks_in_and_a_wrong_host_key_is_refused(boot: Boot) -> None:
@@ -167,84 +263,3 @@ async def test_plain_ssh_walks_in_and_a_wrong_host_key_is_refused(boot: Boot) ->
     )
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
     assert done.returncode == 255 and not done.stdout
-
-
-async def test_a_guest_that_dies_ends_every_wait_at_once(boot: Boot) -> None:
-    machine = await boot()
-    waits = [
-        asyncio.create_task(machine.exec("sleep 1000")),
-        asyncio.create_task(machine.wait_console(re.compile(b"never"), timeout=1000)),
-        asyncio.create_task(machine.died()),
-    ]
-    pid = machine.record.pid
-    assert pid is not None
-    os.kill(pid, 9)
-    failed = await asyncio.gather(*waits, return_exceptions=True)
-    assert isinstance(failed[0], MachineDied) and "SIGKILL" in failed[0].message
-    assert isinstance(failed[1], MachineDied)
-    assert "SIGKILL" in str(failed[2])
-    with pytest.raises(MachineDied):
-        await machine.exec("true")
-    assert machine.state is MachineState.DIED
-
-
-async def test_a_guest_switched_off_from_inside_says_so(boot: Boot) -> None:
-    machine = await boot()
-    with pytest.raises(MachineDied, match="switched off from inside"):
-        await machine.exec("poweroff -f; sleep 100")
-
-
-async def test_stop_and_remove_are_idempotent_and_leave_nothing(
-    boot: Boot, machine_store: MachineStore
-) -> None:
-    machine = await boot()
-    process = identify(machine.record.pid or 0)
-    assert process is not None
-    await machine.stop()
-    await machine.stop()
-    assert machine.state is MachineState.STOPPED and not process.alive()
-    with pytest.raises(WrongState, match="not running"):
-        await machine.exec("true")
-    with pytest.raises(WrongState):
-        await machine.start()
-    await machine.remove()
-    await machine.remove()
-    assert machine_store.records() == [] and not machine.folder.exists()
-
-
-async def test_a_boot_that_cannot_be_ready_ends_with_what_was_last_seen(
-    backends: dict[str, QemuBackend], machine_store: MachineStore
-) -> None:
-    machine = await backends["microvm"].create(MachineRequest(boot_timeout=0.5))
-    with pytest.raises(MachineTimeout, match=r"did not boot within 0\.5s"):
-        await machine.start()
-    await machine.remove()
-    starved = await backends["microvm"].create(MachineRequest(memory=8, boot_timeout=5))
-    with pytest.raises((MachineDied, MachineTimeout)):
-        await starved.start()
-    await starved.remove()
-    assert machine_store.records() == []
-
-
-async def test_cancelling_a_boot_leaves_no_process(
-    backends: dict[str, QemuBackend], machine_store: MachineStore
-) -> None:
-    machine = await backends["microvm"].create(MachineRequest())
-    starting = asyncio.create_task(machine.start())
-    while machine.record.pid is None:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    process = identify(machine.record.pid)
-    starting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await starting
-    await machine.remove()
-    assert process is not None and not process.alive()
-    assert machine_store.records() == []
-
-
-async def test_several_machines_at_once_have_ports_keys_and_names_of_their_own(boot: Boot) -> None:
-    machines = await asyncio.gather(*[boot() for _ in range(3)])
-    names = await asyncio.gather(*[m.exec("hostname") for m in machines])
-    assert [n.stdout.decode().strip() for n in names] == [m.id for m in machines]
-    assert len({m.record.ssh_port for m in machines}) == 3
-    assert len({(m.folder / "id_ed25519").read_bytes() for m in machines}) == 3
