@@ -113,9 +113,15 @@ class MachineFolder:
         self.record = record
 
     def update(self, **changes: object) -> MachineRecord:
-        """Change the record, in memory and atomically on disk."""
-        self.record = dataclasses.replace(self.record, **changes)  # type: ignore[arg-type]
+        """Change the record, in memory and atomically on disk; what others changed meanwhile stays."""
+        self.record = dataclasses.replace(self.reread(), **changes)  # type: ignore[arg-type]
         write_record(self.path, self.record)
+        return self.record
+
+    def reread(self) -> MachineRecord:
+        """Return the record as it is on disk, or as last known where it cannot be read."""
+        with contextlib.suppress(OSError, ValueError):
+            self.record = MachineRecord.from_json((self.path / RECORD).read_text())
         return self.record
 
     def close(self) -> None:

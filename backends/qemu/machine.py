@@ -16,6 +16,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from qemu.qmp import QMPError
+
 from backends import keys
 from backends.base import (
     BackendError,
@@ -48,6 +50,8 @@ GOING_DOWN = 2.0
 """Seconds that a broken connection waits to learn whether the guest's process ends."""
 SETTLE_DEADLINE, SETTLE_SPAN, SETTLED = 5.0, 0.25, 0.08
 """A template is saved when its guest used less than this share of a core for so many seconds."""
+RESTORING = "restoring"
+"""File that names the snapshot while a restore is under way."""
 MARKER = re.compile(rb"vmbench: ready\r?\n")
 """What a guest prints on its console once its SSH server listens."""
 POLITE_COMMAND = "sync; poweroff -f"
@@ -141,8 +145,12 @@ class QemuMachine:
 
         It resumes where the folder holds a saved state, or a template of its shape exists.
         """
-        require("start", self.id, self.state)
-        say = on_phase or (lambda phase, detail: None)
+        async with self._operation("start it"):
+            self._held.reread()
+            require("start", self.id, self.state)
+            await self._start(on_phase or (lambda phase, detail: None))
+
+    async def _start(self, say: PhaseSink) -> None:
         self._stopping = False
         template, self._template = self._template, None
         if template is not None:
@@ -308,7 +316,8 @@ class QemuMachine:
             await identity.gone()
         if process is not None:
             process.wait()
-        if self.state in LIVE and self.folder.exists():
+        # Another vmbench may have stopped it, and noted so.
+        if self._held.reread().state in LIVE and self.folder.exists():
             ended = MachineState.STOPPED if self._stopping else MachineState.DIED
             with contextlib.suppress(OSError):
                 self._held.update(state=ended, process=None)
@@ -588,11 +597,18 @@ class QemuMachine:
 
     async def _add_layer(self, client: monitor.Client, frozen: tuple[str, ...]) -> None:
         top = await asyncio.to_thread(disks.overlay, self.folder, frozen[0])
-        await client.execute(
-            "blockdev-snapshot-sync",
-            {"device": "disk0", "snapshot-file": top, "format": "qcow2", "mode": "existing"},
-        )
+        # Noted before it is so: if this process dies in between, the new layer is empty above the one
+        # that the guest still writes to, and nothing is lost; the other way round its writes would be.
         self._use_layers((top, *frozen))
+        try:
+            await client.execute(
+                "blockdev-snapshot-sync",
+                {"device": "disk0", "snapshot-file": top, "format": "qcow2", "mode": "existing"},
+            )
+        except QMPError:
+            self._use_layers(frozen)
+            (self.folder / top).unlink(missing_ok=True)
+            raise
 
     def _save_stopped(self, store: SnapshotStore, name: str) -> SnapshotRecord:
         frozen = self._held.record.layers
@@ -614,8 +630,13 @@ class QemuMachine:
 
     def _restore(self, name: str) -> None:
         self._template = None
-        self.take_over(self._around.snapshots, name)
+        store = self._around.snapshots
+        store.get(name)
+        # A restore that is cut short is done again by whoever takes the machine up.
+        (self.folder / RESTORING).write_text(name)
+        self.take_over(store, name)
         self._held.update(parent=name)
+        (self.folder / RESTORING).unlink()
 
     def take_over(self, store: SnapshotStore, name: str, *, env: Mapping[str, str] | None = None) -> None:
         """Lay a snapshot's files into the machine's folder; its next start resumes from it. Blocking.
@@ -705,12 +726,38 @@ class QemuMachine:
         self._held.close()
 
     async def attach(self) -> None:
-        """Take up a guest that another vmbench started: watch its process and connect to it lazily."""
-        process = self._held.record.process
-        if process is not None and process.alive() and self.state in LIVE:
-            self._exit = asyncio.create_task(self._reap(None, process))
-            await asyncio.to_thread(preload)
-            self._guest = self._channel()
+        """Take up a machine that another vmbench made: mend what it left half done, and connect lazily.
+
+        Raises:
+            BackendError: it was being restored to a snapshot that is gone.
+        """
+        async with self._operation("take it up"):
+            self._held.reread()
+            process = self._held.record.process
+            alive = process is not None and process.alive()
+            if alive and self.state is MachineState.STARTING:
+                # Whoever starts a machine holds the operation's lock; nobody does.
+                assert process is not None
+                process.signal(signal.SIGKILL)
+                await process.gone()
+                self._held.update(state=MachineState.STOPPED, process=None)
+                alive = False
+            if (self.folder / RESTORING).exists():
+                await asyncio.to_thread(self._restore, (self.folder / RESTORING).read_text())
+            if alive and self.state in LIVE:
+                self._exit = asyncio.create_task(self._reap(None, process))
+                await asyncio.to_thread(preload)
+                self._guest = self._channel()
+                await self._unfreeze()
+
+    async def _unfreeze(self) -> None:
+        """Let a guest go on that a save left standing still when its vmbench was killed."""
+        if self.state is not MachineState.RUNNING:
+            return
+        async with monitor.monitor(self.folder) as client:
+            status = await client.execute("query-status")
+            if isinstance(status, dict) and not status.get("running"):
+                await client.execute("cont")
 
 
 def lay_snapshot(
