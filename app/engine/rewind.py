@@ -70,7 +70,7 @@ def find_moment(folder: Path, test: str, step: int | None, there: Container[str]
     Args:
         folder: The run's folder.
         test: The test's name in the run.
-        step: Number of the step, from 1; ``None`` for the one that failed.
+        step: Number of the step, from 1; ``None`` for the one that failed, or the nearest before it.
         there: Names of the snapshots that there are.
 
     Raises:
@@ -113,10 +113,10 @@ def find_moment(folder: Path, test: str, step: int | None, there: Container[str]
 def _index(test: TestState, step: int | None, saved: Mapping[int, str]) -> int:
     if step is not None:
         return step - 1
-    if test.result is not None and test.result.step is not None:
-        return test.result.step
-    # No step decided, as when the guest's kernel gave up: the last moment there is comes closest.
-    return max(saved, default=0)
+    # Where no step decided, as when the guest's kernel gave up, the last one there is comes closest.
+    decided = test.result.step if test.result is not None else None
+    wanted = len(test.steps) if decided is None else decided
+    return max((at for at in saved if at <= wanted), default=min(wanted, len(test.steps) - 1))
 
 
 def _nothing_to_fork(test: TestState, index: int, numbers: Sequence[int]) -> RewindError:
