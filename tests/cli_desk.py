@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +12,9 @@ import pytest
 
 from app.cli.main import run
 from app.paths import Paths
-from tests.fakes import FakeBackend
+from backends.snapshots import SnapshotStore
+from backends.store import MachineFolder, MachineRecord, MachineStore
+from tests.fakes import FakeBackend, FakeMachine, Script
 
 GOOD = """
 [[tests]]
@@ -57,3 +62,53 @@ class Desk:
         code = run(list(words))
         said = self.capsys.readouterr()
         return Result(code, said.out, said.err)
+
+
+class StoredBackend(FakeBackend):
+    """Fakes whose records are in the real store, as commands about machines look for them there."""
+
+    def __init__(self, root: Path, paths: Paths, scripts: Mapping[str, Script] | None = None) -> None:
+        super().__init__(root, scripts)
+        self.snapshots = SnapshotStore(paths.snapshots)
+        self.store = MachineStore(paths.machines)
+        self.held: dict[str, MachineFolder] = {}
+
+    def _add(self, machine: FakeMachine) -> FakeMachine:
+        request = machine.request
+
+        def record(name: str) -> MachineRecord:
+            return MachineRecord(
+                id=name,
+                backend=self.name,
+                image=request.image,
+                image_digest="",
+                cpus=request.cpus,
+                memory=request.memory,
+                disk=request.disk,
+                label=request.label,
+                run="",
+                created=time.time(),
+                parent=machine.origin,
+            )
+
+        held = self.store.create(record)
+        held.close()
+        machine.id, machine.folder = held.record.id, held.path
+        machine.console_log = held.path / "console.log"
+        machine.console_log.touch()
+        self.held[machine.id] = held
+        return super()._add(machine)
+
+    async def adopt(self, name: str) -> FakeMachine:
+        machine = await super().adopt(name)
+        machine._death = asyncio.get_running_loop().create_future()  # each command has a loop of its own
+        return machine
+
+    def sync(self) -> None:
+        """Write to the records what happened to the machines, as real ones do by themselves."""
+        for machine in self.machines:
+            held = self.held[machine.id]
+            if machine.removed:
+                held.delete()
+            elif held.path.exists():
+                held.update(state=machine.state, keep=bool(machine.kept), keep_reason=machine.kept)

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shlex
 import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.errors import UsageProblem, report
 from app.cli.params import Duration, MachineName
-
-if TYPE_CHECKING:
-    from backends.base import ExecResult, Machine
 
 TIMED_OUT = 124
 
@@ -68,7 +61,10 @@ def command(
 
     One word is a script for the guest's shell; several are a program and its arguments.
     """
+    import asyncio
+
     from app.cli.bench import Bench, act
+    from app.cli.streams import run_streaming
 
     env = dict(_pair(p) for p in pairs)
 
@@ -89,83 +85,6 @@ def command(
 def script_of(words: tuple[str, ...]) -> str:
     """Return the shell script that several words stand for; one word is a script already."""
     return words[0] if len(words) == 1 else shlex.join(words)
-
-
-async def run_streaming(
-    machine: Machine,
-    script: str,
-    *,
-    cwd: str | None,
-    env: dict[str, str],
-    stdin: bytes | None,
-    timeout: float | None,
-) -> ExecResult:
-    """Run a command and hand its output on, the streams apart, as it comes.
-
-    Raises:
-        BrokenPipeError: nobody reads the output any more; the command was killed.
-    """
-    loop = asyncio.get_running_loop()
-    running: asyncio.Task[ExecResult] | None = None
-
-    def give_up() -> None:
-        if running is not None:
-            loop.call_soon_threadsafe(running.cancel)
-
-    streams = Streams(give_up)
-    running = asyncio.ensure_future(
-        machine.exec(script, cwd=cwd, env=env, stdin=stdin, timeout=timeout, on_output=streams.take)
-    )
-    try:
-        return await running
-    except asyncio.CancelledError:
-        if not running.done():
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-        if streams.broken:
-            raise BrokenPipeError from None
-        raise
-    finally:
-        await streams.close()
-
-
-class Streams:
-    """Writes output in a thread of its own, so that a reader who is slow does not hold up the loop.
-
-    Args:
-        on_broken: Called, in that thread, when nobody reads any more.
-    """
-
-    def __init__(self, on_broken: Callable[[], None]) -> None:
-        self.broken = False
-        self._on_broken = on_broken
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="vmbench-output")
-
-    def take(self, stream: str, data: bytes) -> None:
-        """Queue a chunk of ``stdout`` or ``stderr``; never blocks."""
-        self._thread.submit(self._write, stream, data)
-
-    def _write(self, stream: str, data: bytes) -> None:
-        if self.broken:
-            return
-        target = sys.stderr if stream == "stderr" else sys.stdout
-        try:
-            target.buffer.write(data)
-            target.buffer.flush()
-        except OSError:
-            self.broken = True
-            self._on_broken()
-
-    async def close(self) -> None:
-        """Return when everything queued is written.
-
-        Raises:
-            BrokenPipeError: nobody reads any more.
-        """
-        await asyncio.get_running_loop().run_in_executor(self._thread, lambda: None)
-        self._thread.shutdown(wait=False)
-        if self.broken:
-            raise BrokenPipeError
 
 
 def _pair(text: str) -> tuple[str, str]:

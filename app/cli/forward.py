@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 import click
@@ -46,7 +45,10 @@ def _is_port(text: str) -> bool:
 @click.argument("ports", type=PortsType())
 def command(machine: str, ports: tuple[int, str, int]) -> int:
     """Lead a port of this host into a machine, until Ctrl-C."""
+    import asyncio
+
     from app.cli.bench import Bench, act
+    from app.cli.relay import relay
     from backends.base import BackendError
 
     wanted, host, port = ports
@@ -55,7 +57,7 @@ def command(machine: str, ports: tuple[int, str, int]) -> int:
         async with bench.machine(machine) as found, found.forward(port, host) as inner:
             try:
                 server = await asyncio.start_server(
-                    lambda reader, writer: _relay(reader, writer, inner), "127.0.0.1", wanted
+                    lambda reader, writer: relay(reader, writer, inner), "127.0.0.1", wanted
                 )
             except OSError as error:
                 raise BackendError(
@@ -75,27 +77,3 @@ def command(machine: str, ports: tuple[int, str, int]) -> int:
                 server.close()
 
     return act(work, endless=True)
-
-
-async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
-    """Carry one connection on to the machine's own forwarded port."""
-    try:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        writer.close()
-        return
-    try:
-        await asyncio.gather(_carry(reader, far_writer), _carry(far_reader, writer))
-    finally:
-        far_writer.close()
-        writer.close()
-
-
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-        writer.write_eof()
-    except OSError:
-        writer.close()

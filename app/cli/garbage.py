@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from app.engine.checkpoints import CheckpointName
 from app.paths import Paths
 from app.wiring import image_store, machine_store, snapshot_store, template_store
 from backends.names import ID_PATTERN
@@ -20,7 +21,6 @@ from backends.process import ProcessIdentity, identify
 from backends.snapshots import STATE, SnapshotError, SnapshotStore
 from backends.store import MachineStore, delete_folder, locked
 
-CHECKPOINT = "ck."
 FRESH = 60.0
 """Seconds for which a folder without a record may be one that is just being made."""
 _HIDDEN = re.compile(r"\.(.+)\.(\d+)\.\w+")
@@ -137,7 +137,7 @@ def _unfinished(store: SnapshotStore) -> Iterator[Garbage]:
 def _checkpoints(store: SnapshotStore, older_than: float) -> Iterator[Garbage]:
     for path in _children(store.root):
         age = _age(_mtime(path))
-        if path.name.startswith(CHECKPOINT) and age >= older_than:
+        if CheckpointName.parse(path.name) is not None and age >= older_than:
             yield _snapshot(store, path.name, "checkpoint", "a run saved it", age)
 
 

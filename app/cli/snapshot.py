@@ -25,8 +25,6 @@ Examples:
   vmbench snapshot fork -n 4 installed
   vmbench snapshot restore calm-otter installed
 """
-CHECKPOINT = "ck."
-"""How the names of snapshots begin that runs save by themselves."""
 HEAD = ("SNAPSHOT", "PARENT", "OF", "AGE", "DISK", "RAM")
 
 
@@ -69,9 +67,11 @@ def save(machine: str, name: str) -> int:
 @options.json_output
 def list_snapshots(show_all: bool, as_json: bool) -> int:
     """List the snapshots by name: parent, machine, age, size on disk and memory."""
+    from app.engine.checkpoints import CheckpointName
+
     store = _store()
     records, damaged = _scan(store)
-    chosen = [r for r in records if show_all or not r.name.startswith(CHECKPOINT)]
+    chosen = [r for r in records if show_all or CheckpointName.parse(r.name) is None]
     hidden = len(records) - len(chosen)
     if as_json:
         rows: list[dict[str, object]] = [_document(store, r) for r in chosen]

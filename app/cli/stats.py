@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 import sys
@@ -43,6 +42,8 @@ def command(machines: tuple[str, ...], follow: bool, as_json: bool) -> int:
 
     With --json: a list; with -f one list a line.
     """
+    import asyncio
+
     from app.cli.bench import act
 
     async def work(bench: Bench) -> int:
@@ -65,6 +66,8 @@ def command(machines: tuple[str, ...], follow: bool, as_json: bool) -> int:
 
 
 async def _sample(bench: Bench, names: tuple[str, ...]) -> list[tuple[str, MachineStats]]:
+    import asyncio
+
     from app.engine.offload import off_loop
     from backends.base import BackendError, MachineState
 

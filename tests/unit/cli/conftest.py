@@ -10,6 +10,7 @@ import pytest
 import app.wiring
 from app.paths import Paths, user_paths
 from backends.base import Backend
+from backends.snapshots import SnapshotStore
 from tests.cli_desk import GOOD, Desk
 from tests.fakes import FakeBackend
 
@@ -29,5 +30,6 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
     monkeypatch.setattr(app.wiring, "backends_for", backends_for)
     made = Desk(folder, user_paths(), backend, capsys)
+    backend.snapshots = SnapshotStore(made.paths.snapshots)
     made.write("registry/web/test.toml", GOOD)
     return made
