@@ -35,7 +35,7 @@ async def personalise(control: ControlChannel, *, machine: str, client_key: str)
     key, name = shlex.quote(client_key), shlex.quote(machine)
     await _run(
         control,
-        f"{_clock()} && echo {key} >/root/.ssh/authorized_keys && echo {name} >/etc/vmbench/machine && "
+        f"{_clock()} && echo {key} >/root/.ssh/authorized_keys && "
         f"echo {name} >/proc/sys/kernel/hostname && echo 127.0.1.1 {name} >>/etc/hosts",
     )
 
