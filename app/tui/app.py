@@ -17,6 +17,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from app.engine.api import EngineApi, RunOptions
+from app.engine.events import Outcome
 from app.tui import keymap, signs, theme
 from app.tui.clock import Clock
 from app.tui.messages import (
@@ -34,6 +35,7 @@ from app.tui.screens.output import OutputScreen
 from app.tui.screens.run import RunScreen
 from app.tui.screens.tests import TestsScreen
 from app.tui.test_rows import TestRows
+from app.tui.walk_in import Walk, walk_in
 
 FRAME = 1 / 15
 """Seconds between two redraws of a run, at least."""
@@ -61,6 +63,8 @@ class Workbench(App[int]):
         self.clock = clock or Clock()
         self.rows = TestRows()
         self.session: RunSession | None = None
+        self.walk: Walk = walk_in
+        """How the screen is given to a machine."""
         self.animation_level = "none"
         self.redraw_due = False
         """Whether a redraw of the run was asked for and is still to come."""
@@ -144,13 +148,19 @@ class Workbench(App[int]):
         registry = self.rows.registry
         assert registry is not None
         try:
-            handle = await self.engine.start(registry, RunOptions(names=names))
+            # What failed is run again with the means to look into it.
+            options = RunOptions(names=names, checkpoints=self._failed_all(names))
+            handle = await self.engine.start(registry, options)
         except Exception as error:
             self.post_message(RunRefused(*explain(error)))
             return
         finally:
             self._starting = False
         self.post_message(RunBegan(RunSession(handle, dict(self.rows.results), self.clock.mono)))
+
+    def _failed_all(self, names: Iterable[str]) -> bool:
+        last = [self.rows.results.get(name) for name in names]
+        return all(r is not None and r.outcome in (Outcome.FAILED, Outcome.ERROR) for r in last)
 
     def on_run_refused(self, message: RunRefused) -> None:
         """Say why nothing runs."""
@@ -240,6 +250,39 @@ class Workbench(App[int]):
                     return
                 screen.dismiss()
         self.push_screen(RunScreen(session), lambda _result: self.tests_screen.refresh_all())
+
+    # machines
+
+    @work(group="machine", exclusive=True, exit_on_error=False)
+    async def walk_in(self, machine: str) -> None:
+        """Give the screen to a shell in a kept machine."""
+        try:
+            found = await self.engine.adopt(machine)
+            try:
+                await self.walk(self, found, "")
+            finally:
+                await found.release()
+        except Exception as error:
+            self._say_not("Not attached", error)
+
+    @work(group="machine", exclusive=True, exit_on_error=False)
+    async def rewind(self, test: str, step: int | None) -> None:
+        """Fork a test's machine from before a step, and give the screen to a shell in the fork."""
+        try:
+            found = await self.engine.rewind(test, step)
+            try:
+                await self.walk(self, found.machine, found.typed)
+            finally:
+                await found.machine.release()
+        except Exception as error:
+            self._say_not("Not rewound", error)
+            return
+        kept = f"{found.machine.id}, {test} before step {found.number}, stays."
+        self.notify(f"{kept} vmbench rm {found.machine.id} removes it.", title="Rewound", markup=False)
+
+    def _say_not(self, title: str, error: Exception) -> None:
+        text = "\n".join(explain(error)).strip()
+        self.notify(text, title=title, severity="error", timeout=10, markup=False)
 
     # everywhere
 

@@ -78,6 +78,17 @@ SCOPES: dict[str, tuple[Key, ...]] = {
         Key("run.cancel", "C,ctrl+x", "cancel_run", "cancel all", "Cancel the whole run.", True),
         Key("run.failed", "f", "run_failed", "failed again", "When the run is over: run again what failed."),
         Key(
+            "run.attach", "a", "attach", "attach", "Walk into the test's kept machine; exit leads back.", True
+        ),
+        Key(
+            "run.rewind",
+            "b",
+            "rewind",
+            "rewind",
+            "Walk into a fork of the machine from before the step under the cursor, or the one that failed.",
+            True,
+        ),
+        Key(
             "run.output",
             "o",
             "open_output",

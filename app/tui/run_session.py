@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.engine.api import LastResult, RunHandle
 from app.engine.events import Outcome
+from app.engine.shake import setup_name
 from app.engine.state import RunState, TestState
 from app.tui.estimate import Estimate, remaining
 
@@ -72,6 +73,11 @@ class RunSession:
             for test in self.state.tests.values()
             if test.result is not None and test.result.outcome is not Outcome.SKIPPED
         }
+
+    def can_rewind(self, test: TestState) -> bool:
+        """Whether there is a checkpoint of a test, or one that it was forked from."""
+        setup = self.state.tests.get(setup_name(test.plan.shaken)) if test.plan.shaken else None
+        return bool(test.checkpoints or (setup is not None and setup.checkpoints))
 
     def failed(self) -> list[TestState]:
         """Return the tests that ended in a failure or an error, in plan order."""

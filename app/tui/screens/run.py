@@ -204,6 +204,21 @@ class RunScreen(Screen[None]):
         else:
             self.notify("Nothing failed.")
 
+    # walking in
+
+    def action_attach(self) -> None:
+        """Walk into the machine that the selected test left."""
+        test = self.run_list.current
+        if test is not None and test.kept is not None:
+            self.workbench.walk_in(test.kept.machine)
+
+    def action_rewind(self) -> None:
+        """Go back to before the step under the cursor, or the one that failed."""
+        test = self.run_list.current
+        if test is not None:
+            index = self.timeline.current_step if self.focused is self.timeline else None
+            self.workbench.rewind(test.name, None if index is None else index + 1)
+
     # reading
 
     def action_open_output(self) -> None:
@@ -294,6 +309,11 @@ class RunScreen(Screen[None]):
             return not isinstance(self.focused, Entry)
         if action in ("cancel_test", "cancel_run"):
             return self.session.active
+        test = self.run_list.current if self.is_mounted else None
+        if action == "attach":
+            return test is not None and test.kept is not None
+        if action == "rewind":
+            return test is not None and test.result is not None and self.session.can_rewind(test)
         return True
 
 
