@@ -137,6 +137,7 @@ def make_engine(place: Workplace) -> Engine:
         place.paths.state,
         default_keep=settings.keep or Keep.NEVER,
         default_parallel=settings.parallel,
+        default_retry_errors=settings.retry_errors,
         reserve=settings.reserve,
         snapshots=snapshot_store(place.paths),
         checkpoint_budget=CheckpointBudget(count=settings.checkpoint_count, size=settings.checkpoint_size),

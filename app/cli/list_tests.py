@@ -14,6 +14,8 @@ from registry.discovery import disk_for, memory_for
 from registry.filters import Filter
 from registry.model import Problem, Registry, Test
 
+BROKEN_SHOWN = 20
+
 EPILOG = """\b
 A filter is a part of a test's name, tag:NAME, group:NAME, or any of them after - to exclude. All of
 them must hold.
@@ -55,9 +57,12 @@ def command(
     sys.stdout.flush()
     summary = count(len(tests), "test") + (f" of {len(found.tests)}" if filters else "")
     print(f"{summary} in {found.root}", file=sys.stderr)
+    broken = found.errors()
+    for problem in broken[:BROKEN_SHOWN]:
+        warn(f"broken: {problem}")
     if found.problems:
         hint = "" if registry is None and project is None else " with the same folder"
-        warn(f"{count(len(found.problems), 'problem')} in the registry", f"vmbench check{hint} explains")
+        warn(f"{count(len(found.problems), 'problem')} in the registry", f"vmbench check{hint} shows all")
     return 0
 
 

@@ -27,8 +27,8 @@ class RunOptions:
     """Machines at once; ``None`` lets memory and cores decide."""
     keep: Keep | None = None
     """Overrides every test's own keep policy."""
-    retry_errors: int = 0
-    """How often a test that ended in ``error`` is tried again."""
+    retry_errors: int | None = None
+    """How often a test that ended in ``error`` is tried again; ``None`` for the engine's default."""
     backend: str | None = None
     """Overrides every test's own backend."""
     fail_fast: bool = False

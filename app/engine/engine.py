@@ -42,6 +42,7 @@ class Engine:
         state_folder: What all vmbench processes of the user share: memory leases, last results.
         default_keep: Keep policy of tests that have none.
         default_parallel: Machines at once, where a run does not say; ``None`` for automatic.
+        default_retry_errors: Tries again after an error, where a run does not say.
         reserve: MiB left to the host; ``None`` for a tenth of its memory, at least 512.
         available: Returns the MiB that can be taken now.
         snapshots: Where checkpoints are saved; without it there are none.
@@ -58,6 +59,7 @@ class Engine:
         *,
         default_keep: Keep = Keep.NEVER,
         default_parallel: int | None = None,
+        default_retry_errors: int = 0,
         reserve: int | None = None,
         available: Callable[[], int] = available_memory,
         snapshots: SnapshotStore | None = None,
@@ -69,6 +71,7 @@ class Engine:
         self._runs_folder = runs_folder
         self._default_keep = default_keep
         self._default_parallel = default_parallel
+        self._default_retry_errors = default_retry_errors
         self._admission = Admission(state_folder, reserve=reserve, available=available)
         self._index = ResultIndex(state_folder)
         self._registry: Registry | None = None
@@ -109,6 +112,7 @@ class Engine:
         room = await off_loop(self._admission.room)
         memories = [item.request.memory for item in plan.items if item.error is None]
         parallel = options.parallel or self._default_parallel or auto_parallel(memories, room)
+        retry_errors = self._default_retry_errors if options.retry_errors is None else options.retry_errors
         writer = Writer()
         try:
             folder = await writer.run(_make_run_folder, self._runs_folder)
@@ -132,7 +136,7 @@ class Engine:
             parallel=parallel,
             keep=options.keep,
             default_keep=self._default_keep,
-            retry_errors=options.retry_errors,
+            retry_errors=retry_errors,
             fail_fast=options.fail_fast,
             version=await off_loop(_version),
             checkpoints=self._checkpoints,
