@@ -142,6 +142,10 @@ def run_tests(
     from app.wiring import find_workplace, make_engine, reclaim
 
     place = find_workplace(registry=registry, project=project, flags=flags)
+    if not options.on_terminal() and "run.isolation" not in place.settings.sources:
+        # Nobody types where there is no terminal, so no core has to be left to them.
+        unbound = dataclasses.replace(place.settings.run, isolation="off")
+        place = dataclasses.replace(place, settings=dataclasses.replace(place.settings, run=unbound))
     for problem in place.settings.problems:
         warn(str(problem))
     for message in reclaim(place.paths):

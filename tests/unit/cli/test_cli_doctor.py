@@ -23,7 +23,11 @@ def test_a_host_that_is_able(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Non
     answer(monkeypatch, GOOD)
     done = desk.call("doctor")
     assert done.code == 0
-    assert done.out == "ok    python        3.12\nthis host can run tests\n"
+    first, isolation, last = done.out.splitlines()
+    assert (first, last) == ("ok    python        3.12", "this host can run tests")
+    assert isolation.startswith("ok    isolation ")
+    monkeypatch.setenv("VMBENCH_ISOLATION", "off")
+    assert "off: guests run on any core" in desk.call("doctor").out
 
 
 def test_a_host_that_is_not(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

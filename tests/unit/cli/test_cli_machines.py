@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -596,3 +597,14 @@ def test_the_sections_of_help_name_every_command_once(bench: Bench) -> None:
     assert len(names) == len(set(names)) == len(COMMANDS)
     out = bench.call("--help").out
     assert [line[:-1] for line in out.splitlines() if line[:-1] in SECTIONS] == list(SECTIONS)
+
+
+def test_the_document_about_machines_shows_what_there_is(bench: Bench) -> None:
+    text = (REPO / "docs" / "machines.md").read_text()
+    shown = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    used = re.findall(r"(?:^|[|(]\s*)vmbench ((?:snapshot )?[\w-]+)((?: --?[\w-]+)*)", shown, re.MULTILINE)
+    assert len(used) > 20
+    for command, _ in used:
+        bench.call(*command.split(), "--help")
+    for command in re.findall(r"`vmbench ((?:snapshot )?[\w-]+)", text):
+        bench.call(*command.split(), "--help")

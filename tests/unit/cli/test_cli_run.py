@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import threading
+from collections.abc import Mapping
 
 import pytest
 
@@ -14,7 +15,8 @@ from app.cli.faces import LineFace
 from app.engine.codec import decode
 from app.engine.events import Outcome
 from app.engine.state import RunState
-from backends.base import Availability, BackendError
+from app.paths import Paths
+from backends.base import Availability, Backend, BackendError
 from tests.cli_desk import Desk
 from tests.fakes import FakeMachine, Reply, Script
 
@@ -199,3 +201,25 @@ def test_a_fault_of_our_own_leaves_a_report_and_no_traceback(
     assert str(report) in done.err
     assert "ZeroDivisionError: oh" in report.read_text()
     assert report.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("words", "person", "wanted"),
+    [([], False, "off"), ([], True, "auto"), (["--isolation", "auto"], False, "auto")],
+    ids=["pipe", "terminal", "asked"],
+)
+def test_a_core_is_left_to_whoever_is_there(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, words: list[str], person: bool, wanted: str
+) -> None:
+    import app.wiring
+
+    seen: list[str] = []
+
+    def backends_for(paths: Paths, accel: str, isolation: str = "auto") -> Mapping[str, Backend]:
+        seen.append(isolation)
+        return {"fake": desk.backend}
+
+    monkeypatch.setattr(app.wiring, "backends_for", backends_for)
+    monkeypatch.setattr("app.cli.options.on_terminal", lambda: person)
+    assert desk.call("run", "first", *words).code == 0
+    assert seen == [wanted]
