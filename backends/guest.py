@@ -29,6 +29,8 @@ MAX_CONNECTIONS = 8
 MAX_HANDSHAKES = 4
 HANDSHAKE_DEADLINE = 20.0
 """Seconds; a loaded host with many booting guests needs several."""
+KEEPALIVE = 3.0
+"""Seconds between signs of life: a guest that restarted answers one by breaking the connection."""
 KILL_GRACE = 5.0
 """Seconds a killed command has to be gone before its connection is cut."""
 STATE_FOLDER = "/run/vmbench"
@@ -356,6 +358,8 @@ class GuestChannel:
             compression_algs=["none"],
             agent_path=None,
             preferred_auth="publickey",
+            keepalive_interval=KEEPALIVE,
+            keepalive_count_max=1 << 20,  # a paused guest that is silent for long loses nothing
             connect_timeout=min(timeout, HANDSHAKE_DEADLINE),
             login_timeout=min(timeout, HANDSHAKE_DEADLINE),
         )

@@ -17,6 +17,8 @@ POLL = 0.015
 WINDOW = 1 << 20
 """Bytes searched at most before the end of what was read so far."""
 
+_PANIC = re.compile(rb"Kernel panic - not syncing: ([^\r\n]*)")
+
 
 def tail(log: Path, lines: int = 12) -> str:
     """Return the last lines of a console log, control characters removed."""
@@ -29,6 +31,17 @@ def tail(log: Path, lines: int = 12) -> str:
         return ""
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[^\x20-\x7e\n\t\u00a0-\uffff]", "", text)
     return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])
+
+
+def panic(log: Path, start: int) -> str:
+    """Return what the guest's kernel panicked of since byte ``start``; nothing if it did not."""
+    try:
+        with log.open("rb") as file:
+            file.seek(start)
+            found = _PANIC.search(file.read(WINDOW))
+    except OSError:
+        return ""
+    return found[1].decode(errors="replace").strip() if found else ""
 
 
 async def wait_for(

@@ -329,6 +329,9 @@ class QemuMachine:
         try:
             left = max(0.0, deadline - time.monotonic())
             await asyncio.wait({task, self._exit}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if task.done() and isinstance(task.exception(), OSError):
+                # A process that is killed refuses connections a moment before it is seen to be gone.
+                await asyncio.wait({self._exit}, timeout=GOING_DOWN)
             if self._exit.done():
                 raise MachineDied(self._death(), detail=console.tail(self.console_log))
             if not task.done():
@@ -401,6 +404,7 @@ class QemuMachine:
     async def _alive(self, wanted: Awaitable[T]) -> T:
         """Wait for something of a running guest, and no longer than its process lives."""
         assert self._exit is not None
+        console_start = self.console_log.stat().st_size if self.console_log.exists() else 0
         task = asyncio.ensure_future(wanted)
         try:
             await asyncio.wait({task, self._exit}, return_when=asyncio.FIRST_COMPLETED)
@@ -409,6 +413,15 @@ class QemuMachine:
                 await asyncio.wait({self._exit}, timeout=GOING_DOWN)
             if self._exit.done() and not (task.done() and task.exception() is None):
                 raise MachineDied(self._death(), detail=console.tail(self.console_log))
+            failed = task.exception() if task.done() else None
+            if isinstance(failed, BackendError) and (
+                reason := console.panic(self.console_log, console_start)
+            ):
+                raise BackendError(
+                    f"{self.id}'s kernel panicked and started anew: {reason}",
+                    remedy="take it back to a snapshot, or look at its console",
+                    detail=console.tail(self.console_log),
+                ) from failed
             return await task
         finally:
             if not task.done():

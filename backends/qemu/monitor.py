@@ -37,8 +37,8 @@ async def monitor(folder: Path, *, timeout: float = 20.0) -> AsyncIterator[QMPCl
                 await client.disconnect()
     except TimeoutError as error:
         raise MachineTimeout(f"QEMU's monitor gave no answer within {timeout:g}s") from error
-    except (QMPError, OSError) as error:
-        raise BackendError(f"QEMU's monitor: {error}") from error
+    except (QMPError, OSError, EOFError) as error:
+        raise BackendError(f"QEMU's monitor: {error or 'the connection was closed'}") from error
 
 
 async def forwarded_port(client: QMPClient, guest_port: int = 22) -> int:

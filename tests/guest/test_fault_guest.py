@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
+import signal
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from backends.base import MachineDied, MachineRequest, MachineState, MachineTimeout
+from backends.base import BackendError, MachineDied, MachineRequest, MachineState, MachineTimeout
 from backends.process import identify
 from backends.qemu.backend import QemuBackend
 from backends.qemu.machine import QemuMachine
+from backends.snapshots import SnapshotStore
 from backends.store import MachineStore
 
 Boot = Callable[..., Awaitable[QemuMachine]]
@@ -71,3 +74,80 @@ async def test_cancelling_a_boot_leaves_no_process(
     await machine.remove()
     assert process is not None and not process.alive()
     assert machine_store.records() == []
+
+
+async def test_a_guest_that_panics_says_so(boot: Boot) -> None:
+    machine = await boot()
+    with pytest.raises(BackendError, match=r"kernel panicked and started anew: sysrq") as caught:
+        await machine.exec("echo c >/proc/sysrq-trigger; sleep 100", timeout=60)
+    assert "vmbench: ready" in caught.value.detail or "panic" in caught.value.detail
+    assert machine.state is MachineState.RUNNING
+    assert (await machine.exec("echo again")).stdout == b"again\n"
+
+
+async def test_a_guest_that_hangs_is_given_up_at_the_deadline_and_stopped_by_force(boot: Boot) -> None:
+    machine = await boot()
+    assert (await machine.exec("true")).ok
+    process = machine.record.process
+    assert process is not None and process.signal(signal.SIGSTOP)
+    done = await machine.exec("echo never", timeout=1)
+    assert done.timed_out and done.exit_code is None
+    assert machine.state is MachineState.RUNNING
+    await machine.stop(timeout=0.5)
+    assert machine.state is MachineState.STOPPED and not process.alive()
+    await machine.start()
+    assert (await machine.exec("echo again")).stdout == b"again\n"
+
+
+async def test_a_guest_that_floods_its_console_is_heard_to_the_end(boot: Boot) -> None:
+    machine = await boot()
+    start = machine.console_log.stat().st_size
+    lines = 20000
+    flood = asyncio.create_task(machine.exec(f"seq 1 {lines} >/dev/ttyS0; echo flood-is-over >/dev/ttyS0"))
+    said = [await machine.exec(f"echo {n}") for n in range(5)]
+    assert [s.stdout for s in said] == [b"%d\n" % n for n in range(5)], "it still takes commands"
+    await machine.wait_console(re.compile(rb"flood-is-over"), timeout=60, start=start)
+    assert (await flood).ok
+    log = machine.console_log.read_bytes()[start:].replace(b"\r", b"")
+    assert log.count(b"\n") >= lines and f"\n{lines}\n".encode() in log
+    assert machine.state is MachineState.RUNNING
+
+
+@pytest.mark.parametrize("how", ["poweroff -f", "poweroff"])
+async def test_a_guest_that_switches_itself_off_has_stopped_or_says_why(boot: Boot, how: str) -> None:
+    machine = await boot(disk=16)
+    await machine.exec("echo kept >/data/file; sync")
+    with contextlib.suppress(BackendError):
+        await machine.exec(f"{how}; sleep 20", timeout=20)
+    async with asyncio.timeout(30):
+        assert "switched off from inside" in await machine.died()
+    assert machine.state in (MachineState.STOPPED, MachineState.DIED)
+    await machine.start()
+    assert (await machine.exec("cat /data/file")).stdout == b"kept\n"
+
+
+async def test_a_guest_that_dies_while_it_is_saved_or_forked_leaves_nothing_half(
+    boot: Boot, backends: dict[str, QemuBackend], snapshots: SnapshotStore
+) -> None:
+    machine = await boot(disk=16)
+    await machine.save("good")
+    saving = asyncio.create_task(machine.save("bad"))
+    while not list(snapshots.root.glob(".bad.*/state")) and not saving.done():  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    os.kill(machine.record.pid or 0, 9)
+    with pytest.raises(BackendError):
+        await saving
+    assert [r.name for r in snapshots.records()] == ["good"]
+    assert [p.name for p in snapshots.root.iterdir()] == ["good"], "no half of one either"
+    fork = await backends["microvm"].fork("good")
+    try:
+        starting = asyncio.create_task(fork.start())
+        while fork.record.process is None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        fork.record.process.signal(9)
+        with pytest.raises(MachineDied):
+            await starting
+        await fork.start()
+        assert (await fork.exec("echo resumed")).ok, "its snapshot is still there to resume from"
+    finally:
+        await fork.remove()
