@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,8 +76,12 @@ def command(source: Place, target: Place, timeout: float, yes: bool) -> int:
 
     async def copy_in(bench: Bench) -> int:
         local = Path(source.path)
-        path = target.path if not target.path.endswith("/") else f"{target.path}{_last(source.path)}"
+        path = target.path
         async with bench.machine(target.machine) as machine:
+            if path.endswith("/"):
+                # What exists is copied into; what does not is made.
+                there = await machine.exec(f"test -d {shlex.quote(path)}", timeout=timeout)
+                path = path.rstrip("/") or "/" if there.ok else f"{path}{_last(source.path)}"
             with Progress(f"cp {source.path} to {machine.id}:{path}"):
                 await machine.copy_in(local, path, timeout=timeout)
         return 0
@@ -89,7 +94,10 @@ def command(source: Place, target: Place, timeout: float, yes: bool) -> int:
             if os.path.lexists(local) and not options.confirmed(f"{local} exists. Replace it?", yes):
                 return 0
             with Progress(f"cp {machine.id}:{source.path} to {local}"):
-                await machine.copy_out(source.path, local, timeout=timeout)
+                # A folder that is there already, and so bears the source's name, is copied into.
+                await machine.copy_out(
+                    source.path, local.parent if local.is_dir() else local, timeout=timeout
+                )
         return 0
 
     return act(copy_out if source.machine else copy_in)

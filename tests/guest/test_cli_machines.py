@@ -118,6 +118,11 @@ def test_a_machine_from_up_to_rm(user: User) -> None:
     user.run("cp", f"{name}:/srv/in", "out")
     assert (user.folder / "out" / "every byte").read_bytes() == data
     assert "exists" in user.run("cp", f"{name}:/srv/in/every byte", "out", code=2).stderr
+    for _ in range(2):  # the second copy goes over the first, not into it
+        user.run("cp", "in", f"{name}:/new/place/")
+        user.run("cp", "-y", f"{name}:/new/place/in", ".")
+    assert user.run("exec", name, "--", "find /new -type f").stdout == "/new/place/in/every byte\n"
+    assert [p.name for p in (user.folder / "in").iterdir()] == ["every byte"]
 
     rows = {row["id"]: row for row in json.loads(user.run("stats", "--json").stdout)}
     assert set(rows) == {name, *forks}
@@ -246,6 +251,8 @@ class Pty:
 
 def test_a_shell_on_a_terminal(user: User) -> None:
     name = user.run("up").stdout.strip()
+    patient = b"trap 'echo caught; exit' INT; echo begun; while :; do sleep 1; done"
+    user.run("exec", "--stdin", name, "--", "cat > /root/patient", stdin=patient)
     shell = Pty(user, "shell", name)
     try:
         shell.until(b"# ")
@@ -259,10 +266,10 @@ def test_a_shell_on_a_terminal(user: User) -> None:
         shell.type("while ! stty size | grep '40 120'; do :; done\r")
         shell.until(b"\n40 120")
         # Ctrl-C goes to the guest's program, not to vmbench.
-        shell.type("echo beg''un; sleep 1000\r")
+        shell.type("sh /root/patient\r")
         shell.until(b"begun")
         shell.type("\x03")
-        shell.until(b"# ")
+        shell.until(b"caught")
         shell.type("exit 5\r")
         assert shell.wait() == 5
         assert termios.tcgetattr(shell.follower) == shell.before

@@ -258,7 +258,8 @@ def test_slips_are_answered_with_what_to_type(bench: Bench, words: list[str], sa
 
 
 def test_cp_in_and_out(bench: Bench) -> None:
-    name = bench.up()
+    bench.backend.scripts["web"] = Script(commands={"test -d /srv/": Reply(exit_code=1)})
+    name = bench.up("--label", "web")
     bench.desk.write("site.tar", "content")
     bench.call("cp", "site.tar", f"{name}:/srv/")
     assert bench.machine(name).files == {"/srv/site.tar": b"content"}
