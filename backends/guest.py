@@ -116,17 +116,20 @@ class GuestChannel:
         started = time.monotonic()
         sink = CommandSession(on_output)
         try:
-            channel, _ = await slot.connection.create_session(lambda: sink, script, encoding=None)
-            if stdin:
-                channel.write(stdin)
-            channel.write_eof()
             timed_out = False
+            channel = None
             try:
                 async with asyncio.timeout(timeout):
+                    # A guest that hangs does not even open the session.
+                    channel, _ = await slot.connection.create_session(lambda: sink, script, encoding=None)
+                    if stdin:
+                        channel.write(stdin)
+                    channel.write_eof()
                     await sink.done.wait()
             except TimeoutError:
-                timed_out = True
-                await self._kill_command(slot, sink)
+                timed_out = slot.broken = True
+                if channel is not None:
+                    await self._kill_command(slot, sink)
             except asyncio.CancelledError:
                 slot.broken = True
                 await asyncio.shield(self._kill_command(slot, sink))
