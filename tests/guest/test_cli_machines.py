@@ -236,11 +236,13 @@ class Pty:
     def wait(self) -> int:
         """Return the exit code; what is shown meanwhile is read."""
         deadline = time.monotonic() + PATIENCE
-        while self.process.poll() is None:
+        ended = False
+        while not ended:
             assert time.monotonic() < deadline, f"does not end: {self.seen!r}"
-            if select.select([self.leader], [], [], 0.1)[0]:
+            ended = self.process.poll() is not None
+            while select.select([self.leader], [], [], 0 if ended else 0.1)[0]:
                 self.seen += os.read(self.leader, 65536)
-        return self.process.returncode
+        return self.process.wait()
 
     def close(self) -> None:
         self.process.kill()
