@@ -25,7 +25,7 @@ SAVE_LIMIT = 120.0
 LONGEST_TEST = 60
 MIB = 1 << 20
 
-_NAME = re.compile(rf"{PREFIX}\.(?P<run>[0-9a-z-]+)\.(?P<test>.+)\.(?P<index>\d+)")
+_NAME = re.compile(rf"{PREFIX}\.(?P<run>[0-9a-z-]+)\.(?P<test>[A-Za-z0-9_-]+)\.(?P<index>\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
