@@ -155,6 +155,7 @@ class MachineStore:
         Raises:
             BackendError: the folder cannot be made.
         """
+        path = None
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = self._fresh_folder()
@@ -163,6 +164,8 @@ class MachineStore:
             made = record(path.name)
             write_record(path, made)
         except OSError as error:
+            if path is not None:
+                shutil.rmtree(path, ignore_errors=True)
             raise BackendError(
                 f"cannot make a machine folder in {self.root}: {error.strerror or error}",
                 remedy="free some disk space, or point VMBENCH_STATE to a folder you can write to",

@@ -1,0 +1,91 @@
+"""Faults of the host: vmbench killed at random moments, and a disk that is full."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from backends.base import BackendError, MachineRequest, MachineState
+from backends.images.store import ImageStore
+from backends.qemu.backend import make_backends
+from backends.qemu.machine import QemuMachine
+from backends.snapshots import SnapshotStore
+from backends.store import MachineStore
+
+Boot = Callable[..., Awaitable[QemuMachine]]
+BENCH = Path(__file__).resolve().parents[1] / "bench" / "fault_kill.py"
+
+
+@pytest.fixture
+def fault_kill() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("fault_kill", BENCH)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_killed_at_random_moments_nothing_leaks_and_nothing_kept_is_lost(
+    fault_kill: ModuleType, image_store: ImageStore
+) -> None:
+    result = fault_kill.run(5, 11, image_store.root)
+    assert result["n"] == 5 and sum(result["during"].values()) == 5
+    assert result["wrong"] == []
+
+
+@pytest.fixture
+def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A file system of as many MiB as the test is parametrised with."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={request.param}m,mode=700", "vmbench-test", str(folder)]
+    if subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        pytest.skip("no file system may be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("small_disk", [60], indirect=True)
+async def test_a_full_disk_while_saving_leaves_the_old_state(
+    boot: Boot, snapshots: SnapshotStore, small_disk: Path
+) -> None:
+    machine = await boot(disk=16)
+    await machine.exec("echo kept | tee /data/mark >/tmp/mark; head -c 80000000 /dev/urandom >/tmp/ram")
+    snapshots.root = small_disk
+    small = SnapshotStore(small_disk)
+    for _ in range(2):
+        with pytest.raises(BackendError) as caught:
+            await machine.save("big")
+        assert "space" in f"{caught.value.message} {caught.value.remedy}" or "full" in caught.value.remedy
+        assert small.records() == [] and list(small_disk.iterdir()) == [], "no half snapshot is left"
+        assert machine.state is MachineState.RUNNING
+        assert (await machine.exec("cat /data/mark /tmp/mark")).stdout == b"kept\nkept\n"
+    await machine.exec("rm /tmp/ram; echo 3 >/proc/sys/vm/drop_caches")
+    snapshots.root = small_disk.parent / "snapshots"
+    await machine.save("fits")
+    assert [r.name for r in snapshots.records()] == ["fits"]
+
+
+@pytest.mark.parametrize("small_disk", [200], indirect=True)
+async def test_a_full_disk_while_making_a_machine_leaves_none(
+    image_store: ImageStore, small_disk: Path
+) -> None:
+    filler = small_disk / "filler"
+    with filler.open("wb") as file, pytest.raises(OSError, match="No space"):
+        while True:
+            file.write(b"x" * (1 << 20))
+    store = MachineStore(small_disk / "machines")
+    backend = make_backends(store, image_store, "tcg")["microvm"]
+    with pytest.raises(BackendError) as caught:
+        await backend.create(MachineRequest())
+    assert "space" in caught.value.message.lower() + caught.value.remedy
+    assert store.records() == [] and [p for p in store.root.glob("*") if p.is_dir()] == []
+    filler.unlink()
+    machine = await backend.create(MachineRequest())
+    await machine.remove()
+    await backend.close()
