@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.cli.errors import report
 from app.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -84,7 +85,10 @@ async def _registered(make: Make, made: list[Machine]) -> Machine:
 
 
 async def _remove(machines: Sequence[Machine]) -> None:
-    await asyncio.gather(*(machine.remove() for machine in machines), return_exceptions=True)
+    ended = await asyncio.gather(*(machine.remove() for machine in machines), return_exceptions=True)
+    for machine, error in zip(machines, ended, strict=True):
+        if isinstance(error, BaseException):
+            report(f"could not remove {machine.id}: {error}", f"vmbench rm {machine.id}")
 
 
 def tell_new(machines: Sequence[Machine], *, as_json: bool) -> None:
