@@ -18,8 +18,9 @@ from backends.process import this_process
 from backends.qemu import accel as accelerators
 from backends.qemu import disks, furnish
 from backends.qemu.argv import CONSOLE_LOG, LaunchSpec, MachineType
-from backends.qemu.machine import QemuMachine, Surroundings, furnish_launch, take_over
+from backends.qemu.machine import QemuMachine, Surroundings
 from backends.qemu.template import Template
+from backends.qemu.transfer import furnish_launch, take_over
 from backends.reaper import Reaper
 from backends.snapshots import SnapshotError, SnapshotRecord, SnapshotStore
 from backends.store import MachineRecord, MachineStore

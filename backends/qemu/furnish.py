@@ -6,13 +6,15 @@ or the snapshot's, so a machine needs neither once it is made.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from backends import keys
 from backends.images import cpio
-from backends.qemu.argv import LaunchSpec
+from backends.qemu.argv import CONSOLE_LOG, LaunchSpec
 from backends.snapshots import RAM, STATE, link
 
 KERNEL = "kernel"
@@ -25,6 +27,8 @@ LAUNCH = "launch.json"
 RESUME_STATE = "resume.state"
 """Present while the machine's next start resumes instead of booting."""
 RESUME_RAM = "resume.ram"
+CONSOLE_KEPT = 1 << 20
+"""Bytes of a console's end that a snapshot keeps, so that forks show what came before them."""
 
 
 def lay_boot_files(folder: Path, kernel: Path, initramfs: Path) -> None:
@@ -72,6 +76,15 @@ def clear_resume(folder: Path) -> None:
     """Let the next start boot. Blocking, shortly."""
     (folder / RESUME_STATE).unlink(missing_ok=True)
     (folder / RESUME_RAM).unlink(missing_ok=True)
+
+
+def lay_console(source: Path, target: Path) -> None:
+    """Let a console that said nothing yet go on where another one was, as far as its end. Blocking."""
+    with contextlib.suppress(FileNotFoundError), (source / CONSOLE_LOG).open("rb") as said:
+        said.seek(max(0, os.fstat(said.fileno()).st_size - CONSOLE_KEPT))
+        with (target / CONSOLE_LOG).open("ab") as console:
+            if not console.tell():
+                shutil.copyfileobj(said, console)
 
 
 def lay_layers(source: Path, target: Path, layers: Sequence[str]) -> None:

@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -36,7 +35,8 @@ from backends.process import ProcessIdentity, identify
 from backends.qemu import console, disks, furnish, migration, monitor, sockets, usage, waking
 from backends.qemu.argv import CONSOLE_LOG, SOCKETS, LaunchSpec, argv
 from backends.qemu.control import ControlChannel
-from backends.snapshots import RAM, STATE, SnapshotRecord, SnapshotStore, seal
+from backends.qemu.transfer import furnish_launch, lay_snapshot, take_over
+from backends.snapshots import RAM, STATE, SnapshotRecord, SnapshotStore
 from backends.states import require
 from backends.store import OPERATION, MachineFolder, MachineRecord, held
 
@@ -771,102 +771,3 @@ class QemuMachine:
             status = await client.execute("query-status")
             if isinstance(status, dict) and not status.get("running"):
                 await client.execute("cont")
-
-
-def lay_snapshot(
-    source: Path,
-    machine: MachineRecord,
-    launch: LaunchSpec,
-    folder: Path,
-    name: str,
-    layers: tuple[str, ...],
-    version: str,
-) -> SnapshotRecord:
-    """Link into ``folder`` everything a fork needs beside the saved state, and write the record. Blocking."""
-    furnish.lay_boot_files(folder, source / furnish.KERNEL, source / furnish.INITRAMFS)
-    shutil.copyfile(source / furnish.HOST_KEY, folder / furnish.HOST_KEY)
-    (folder / furnish.HOST_KEY).chmod(0o600)
-    furnish.lay_layers(source, folder, layers)
-    return seal(
-        folder,
-        SnapshotRecord(
-            name=name,
-            created=time.time(),
-            machine=machine.id,
-            label=machine.label,
-            parent=machine.parent,
-            backend=machine.backend,
-            machine_type=launch.machine_type,
-            accel=launch.accel,
-            cpus=launch.cpus,
-            memory=launch.memory,
-            disk=machine.disk,
-            image=machine.image,
-            image_digest=machine.image_digest,
-            cmdline=launch.cmdline,
-            tsc_khz=launch.tsc_khz,
-            qemu_version=version,
-            host_key=machine.host_key,
-            env=machine.env,
-            with_ram=(folder / STATE).exists(),
-            layers=layers,
-        ),
-    )
-
-
-def take_over(folder: Path, machine: str, snapshot: SnapshotRecord, source: Path) -> dict[str, object]:
-    """Lay a snapshot's files into a machine's folder; return the changes to its record. Blocking.
-
-    Raises:
-        BackendError: there is no room for them.
-    """
-    for stale in (furnish.KERNEL, furnish.INITRAMFS):
-        (folder / stale).unlink(missing_ok=True)
-    furnish.clear_resume(folder)
-    for old in folder.glob("disk-*.qcow2"):
-        old.unlink()
-    furnish.lay_boot_files(folder, source / furnish.KERNEL, source / furnish.INITRAMFS)
-    pair = keys.generate_for_host((source / furnish.HOST_KEY).read_bytes())
-    furnish.lay_keys(folder, machine, pair)
-    furnish.lay_layers(source, folder, snapshot.layers)
-    layers = snapshot.layers
-    if layers:
-        layers = (disks.overlay(folder, layers[0]), *layers)
-    if snapshot.with_ram:
-        furnish.lay_resume(folder, source)
-    return {
-        "state": MachineState.CREATED,
-        "cpus": snapshot.cpus,
-        "memory": snapshot.memory,
-        "disk": snapshot.disk,
-        "image": snapshot.image,
-        "image_digest": snapshot.image_digest,
-        "layers": layers,
-        "base": snapshot.layers,
-        "env": snapshot.env,
-        "host_key": snapshot.host_key,
-        "process": None,
-        "ssh_port": None,
-    }
-
-
-def furnish_launch(
-    folder: Path, launch: LaunchSpec, snapshot: SnapshotRecord, layers: tuple[str, ...]
-) -> LaunchSpec:
-    """Return, and write into the folder, how the snapshot's guest is started. Blocking."""
-    changed = dataclasses.replace(
-        launch,
-        machine_type="microvm" if snapshot.machine_type == "microvm" else "q35",
-        accel=snapshot.accel,
-        cpus=snapshot.cpus,
-        memory=snapshot.memory,
-        kernel=furnish.KERNEL,
-        initrd=furnish.INITRD,
-        cmdline=snapshot.cmdline,
-        tsc_khz=snapshot.tsc_khz,
-        disk=layers[0] if layers else None,
-        incoming=False,
-        ram_file=None,
-    )
-    furnish.write_launch(folder, changed)
-    return changed

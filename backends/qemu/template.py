@@ -23,7 +23,7 @@ from backends.store import held
 if TYPE_CHECKING:
     from backends.qemu.machine import QemuMachine
 
-FORMAT = 2
+FORMAT = 3
 """Raised when templates of an older vmbench must not be used."""
 
 
