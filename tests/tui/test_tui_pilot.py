@@ -444,10 +444,12 @@ async def test_the_whole_output_opens_and_closes(tmp_path) -> None:
         await pilot.press("o")
         assert isinstance(app.screen, OutputScreen)
         view = app.screen.view
-        await until(pilot, lambda: view.line_count == 2)
-        assert view.line_text(1) == "the body is not empty"
+        await until(pilot, lambda: view.line_count == 1)
+        assert view.line_text(0) == "the body is not empty", "errors first where a step failed"
         await pilot.press("y")
         assert "the body is not empty" in app.clipboard
+        await pilot.press("s")
+        await until(pilot, lambda: view.line_count == 1 and "rw-r--r--" in view.line_text(0))
         await pilot.press("escape")
         assert isinstance(app.screen, RunScreen)
 

@@ -1,0 +1,107 @@
+"""A terminal for tests: a program in a pseudo-terminal, its screen as text, keys typed into it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pyte
+
+
+class Terminal:
+    """Runs a program in a pseudo-terminal of its own.
+
+    Use it as a context manager; the program is ended with it.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        size: tuple[int, int] = (120, 36),
+    ) -> None:
+        columns, rows = size
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._primary, secondary = pty.openpty()
+        fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.process = subprocess.Popen(
+            list(argv),
+            stdin=secondary,
+            stdout=secondary,
+            stderr=secondary,
+            env={**os.environ, "TERM": "xterm-256color", **(env or {})},
+            cwd=cwd,
+            start_new_session=True,
+            close_fds=True,
+        )
+        os.close(secondary)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        os.close(self._primary)
+
+    def type(self, keys: str) -> None:
+        """Type keys at once."""
+        os.write(self._primary, keys.encode())
+
+    def text(self) -> str:
+        """Return the screen."""
+        return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def wait(self, seen: Callable[[str], bool] | str, *, timeout: float = 60.0) -> str:
+        """Read until the screen shows something; return the screen.
+
+        Raises:
+            AssertionError: it did not within ``timeout`` seconds; the message has the last screen.
+        """
+        wanted = (lambda text: seen in text) if isinstance(seen, str) else seen
+        deadline = time.monotonic() + timeout
+        while not wanted(self.text()):
+            left = deadline - time.monotonic()
+            assert left > 0 and self._read(left), f"not seen: {seen}\n{self.text()}"
+        return self.text()
+
+    def exit_code(self, *, timeout: float = 30.0) -> int:
+        """Read until the program ends and return its exit code."""
+        deadline = time.monotonic() + timeout
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, f"still running\n{self.text()}"
+            self._read(0.1)
+        return self.process.returncode
+
+    def _read(self, timeout: float) -> bool:
+        ready, _, _ = select.select([self._primary], [], [], min(timeout, 1.0))
+        if ready:
+            try:
+                data = os.read(self._primary, 65536)
+            except OSError:
+                return False
+            # pyte does not know the private modes with ">" and "="; they draw nothing.
+            self._stream.feed(_without_private(data))
+        return True
+
+
+def _without_private(data: bytes) -> bytes:
+    return re.sub(rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1bP[^\x1b]*\x1b\\", b"", data)
