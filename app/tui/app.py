@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import tempfile
+import sys
 import time
 import traceback
 from collections.abc import Iterable
 from typing import ClassVar
 
-from rich.text import Text
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
@@ -61,6 +60,8 @@ class Workbench(App[int]):
         self.clock = clock or Clock()
         self.rows = TestRows()
         self.session: RunSession | None = None
+        self.fault: BaseException | None = None
+        """What ended the app, if it was a fault of its own."""
         self.animation_level = "none"
         self.redraw_due = False
         """Whether a redraw of the run was asked for and is still to come."""
@@ -309,16 +310,8 @@ class Workbench(App[int]):
             self.exit(code, return_code=code)
 
     def _fatal_error(self) -> None:
-        """Leave a report instead of a traceback on the terminal; replaces Textual's own ending."""
-        text = traceback.format_exc()
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="vmbench-report-", suffix=".txt", delete=False
-        ) as report:
-            report.write(text)
-        last = text.strip().splitlines()[-1]
-        self._exit_renderables.append(
-            Text(f"vmbench ended because of an error of its own: {last}\nThe report is in {report.name}.")
-        )
+        """End without a traceback on the terminal; replaces Textual's own way, ``run_workbench`` raises."""
+        self.fault = sys.exc_info()[1]
         self._close_messages_no_wait()
 
     def on_pane_broke(self, message: PaneBroke) -> None:
@@ -341,6 +334,9 @@ def run_workbench(engine: EngineApi, *, theme: str | None = None) -> int:
     Args:
         engine: What it reads and commands; closed when the workbench is left.
         theme: Name of a theme, or ``None`` for the dark one.
+
+    Raises:
+        Exception: a fault of the workbench's own ended it; the engine is closed and the terminal restored.
     """
     return asyncio.run(_run(Workbench(engine, theme_name=theme), engine))
 
@@ -353,4 +349,6 @@ async def _run(workbench: Workbench, engine: EngineApi) -> int:
         await workbench.run_async()
     finally:
         await engine.close()
+    if workbench.fault is not None:
+        raise workbench.fault
     return workbench.return_code or 0

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from pty_terminal import Terminal
+
+from tests.tui.pty_terminal import Terminal
 
 PLAY = Path(__file__).with_name("play_workbench.py")
 
@@ -50,3 +51,23 @@ def test_a_signal_closes_the_engine_first(number: signal.Signals) -> None:
         terminal.wait("booting")
         terminal.process.send_signal(number)
         assert terminal.exit_code() == 128 + number
+
+
+def test_a_fault_of_its_own_closes_the_engine_and_restores_the_terminal(tmp_path) -> None:
+    script = tmp_path / "faulty.py"
+    script.write_text(
+        "from app.tui import app, demo, replay\n"
+        "def fails(self, message): raise ValueError('a fault of its own')\n"
+        "app.Workbench.on_registry_loaded = fails\n"
+        "engine = replay.ReplayEngine(demo.registry())\n"
+        "try:\n"
+        "    app.run_workbench(engine)\n"
+        "except ValueError as fault:\n"
+        "    print('told:', fault, 'closed:', engine.closed)\n"
+    )
+    root = str(PLAY.parents[2])
+    with Terminal([sys.executable, str(script)], env={"PYTHONPATH": root}) as terminal:
+        screen = terminal.wait("told:")
+        assert "a fault of its own closed: True" in screen
+        assert "Traceback" not in screen
+        assert terminal.exit_code() == 0
