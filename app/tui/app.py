@@ -67,6 +67,7 @@ class Workbench(App[int]):
         """Whether a redraw of the run was asked for and is still to come."""
         self._redraw_cost = 0.0
         self._done = 0
+        self._told = 0
         self._starting = False
         self._leaving = False
         self._reported: set[str] = set()
@@ -162,6 +163,7 @@ class Workbench(App[int]):
         """Follow the run and show it."""
         self.session = message.session
         self._done = 0
+        self._told = 0
         self._follow(message.session)
         self.view_run()
 
@@ -190,6 +192,8 @@ class Workbench(App[int]):
             if session is not None and session.state.done != self._done:
                 self._done = session.state.done
                 self.rows.results = {**self.rows.results, **session.results()}
+            if session is not None:
+                self._tell_notices(session)
             for screen in self.screen_stack:
                 if isinstance(screen, RunScreen) and screen.session is session:
                     screen.run_changed()
@@ -200,6 +204,14 @@ class Workbench(App[int]):
             self.report(error)
         # Very large runs are drawn less often, so that drawing never takes more than a part of the time.
         self._redraw_cost = time.perf_counter() - began
+
+    def _tell_notices(self, session: RunSession) -> None:
+        """Show what a person should know of the run, once."""
+        notices = session.state.notices
+        for notice in notices[self._told :]:
+            if notice.level == "warning":
+                self.notify(notice.message, title="Run", severity="warning", timeout=10, markup=False)
+        self._told = len(notices)
 
     def on_run_ended(self, message: RunEnded) -> None:
         """Tell how it went, and take its results over."""

@@ -102,6 +102,8 @@ class RunList(LineList):
             word = sign.word
             if test.kept is not None:
                 word += f" {signs.PHASES[Phase.KEPT].glyph} kept"
+            if test.result is not None and test.result.message:
+                word += f": {test.result.message.splitlines()[0]}"
             return word
         step = test.current_step
         if step is not None:
