@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from app.engine.events import Outcome, Phase
+from app.engine.events import Outcome
 from app.engine.state import TestState
 from app.tui import signs
 from app.tui.run_session import RunSession
@@ -101,7 +101,7 @@ class RunList(LineList):
         if test.outcome is not None or sign is signs.CANCELLING:
             word = sign.word
             if test.kept is not None:
-                word += f" {signs.PHASES[Phase.KEPT].glyph} kept"
+                word += ", kept"
             if test.result is not None and test.result.message:
                 word += f": {test.result.message.splitlines()[0]}"
             return word
