@@ -502,6 +502,8 @@ async def test_copying_a_steps_output(tmp_path) -> None:
         await caught_up(app, pilot)
         await pilot.press("enter", "y")
         assert "the body is not empty" in app.clipboard
+        await pilot.press("end", "y")
+        assert app.clipboard == app.screen.run_list.current.kept.command
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])

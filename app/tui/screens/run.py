@@ -261,8 +261,12 @@ class RunScreen(Screen[None]):
         """Copy what is selected, or what the focused pane shows."""
         text = self.get_selected_text()
         what = "the selection"
-        if not text and self.focused is self.timeline and (step := self.timeline.current_step) is not None:
-            text, what = self.timeline.step_text(step), f"the output of step {step + 1}"
+        if not text and self.focused is self.timeline:
+            test, step = self.timeline.test, self.timeline.current_step
+            if step is not None:
+                text, what = self.timeline.step_text(step), f"the output of step {step + 1}"
+            elif test is not None and test.kept is not None:
+                text, what = test.kept.command, f"the command that walks into {test.machine}"
         if not text and self.console.line_count:
             text, what = self.console.visible_text(), "the console in view"
         if text:
