@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import tempfile
+import sys
 import time
 import traceback
 from collections.abc import Iterable
 from typing import ClassVar
 
-from rich.text import Text
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
@@ -65,11 +64,14 @@ class Workbench(App[int]):
         self.session: RunSession | None = None
         self.walk: Walk = walk_in
         """How the screen is given to a machine."""
+        self.fault: BaseException | None = None
+        """What ended the app, if it was a fault of its own."""
         self.animation_level = "none"
         self.redraw_due = False
         """Whether a redraw of the run was asked for and is still to come."""
         self._redraw_cost = 0.0
         self._done = 0
+        self._told = 0
         self._starting = False
         self._leaving = False
         self._reported: set[str] = set()
@@ -171,6 +173,7 @@ class Workbench(App[int]):
         """Follow the run and show it."""
         self.session = message.session
         self._done = 0
+        self._told = 0
         self._follow(message.session)
         self.view_run()
 
@@ -199,6 +202,8 @@ class Workbench(App[int]):
             if session is not None and session.state.done != self._done:
                 self._done = session.state.done
                 self.rows.results = {**self.rows.results, **session.results()}
+            if session is not None:
+                self._tell_notices(session)
             for screen in self.screen_stack:
                 if isinstance(screen, RunScreen) and screen.session is session:
                     screen.run_changed()
@@ -209,6 +214,14 @@ class Workbench(App[int]):
             self.report(error)
         # Very large runs are drawn less often, so that drawing never takes more than a part of the time.
         self._redraw_cost = time.perf_counter() - began
+
+    def _tell_notices(self, session: RunSession) -> None:
+        """Show what a person should know of the run, once."""
+        notices = session.state.notices
+        for notice in notices[self._told :]:
+            if notice.level == "warning":
+                self.notify(notice.message, title="Run", severity="warning", timeout=10, markup=False)
+        self._told = len(notices)
 
     def on_run_ended(self, message: RunEnded) -> None:
         """Tell how it went, and take its results over."""
@@ -352,16 +365,8 @@ class Workbench(App[int]):
             self.exit(code, return_code=code)
 
     def _fatal_error(self) -> None:
-        """Leave a report instead of a traceback on the terminal; replaces Textual's own ending."""
-        text = traceback.format_exc()
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="vmbench-report-", suffix=".txt", delete=False
-        ) as report:
-            report.write(text)
-        last = text.strip().splitlines()[-1]
-        self._exit_renderables.append(
-            Text(f"vmbench ended because of an error of its own: {last}\nThe report is in {report.name}.")
-        )
+        """End without a traceback on the terminal; replaces Textual's own way, ``run_workbench`` raises."""
+        self.fault = sys.exc_info()[1]
         self._close_messages_no_wait()
 
     def on_pane_broke(self, message: PaneBroke) -> None:
@@ -384,6 +389,9 @@ def run_workbench(engine: EngineApi, *, theme: str | None = None) -> int:
     Args:
         engine: What it reads and commands; closed when the workbench is left.
         theme: Name of a theme, or ``None`` for the dark one.
+
+    Raises:
+        Exception: a fault of the workbench's own ended it; the engine is closed and the terminal restored.
     """
     return asyncio.run(_run(Workbench(engine, theme_name=theme), engine))
 
@@ -396,4 +404,6 @@ async def _run(workbench: Workbench, engine: EngineApi) -> int:
         await workbench.run_async()
     finally:
         await engine.close()
+    if workbench.fault is not None:
+        raise workbench.fault
     return workbench.return_code or 0

@@ -365,10 +365,13 @@ def _record_test(
 ) -> tuple[float, Outcome]:
     name = test.name
     machine = f"m-{(0x3B11 + number * 0x1EE) & 0xFFFF:04x}" if name != _BAD_STEP[0] else "m-41c9"
-    artifacts = folder / "tests" / name
-    artifacts.mkdir(parents=True, exist_ok=True)
-    console = artifacts / "console.log"
-    console.write_text((_BOOT + _MORE.get(name, "")).replace("\n", "\r\n"))
+    artifacts = f"tests/{name}/attempt-1"
+    (folder / artifacts).mkdir(parents=True, exist_ok=True)
+    console = folder / "machines" / machine / "console.log"
+    console.parent.mkdir(parents=True, exist_ok=True)
+    printed = (_BOOT + _MORE.get(name, "")).replace("\n", "\r\n")
+    for place in (console, folder / artifacts / "console.log"):
+        place.write_text(printed, newline="")
     recorder.at(start, TestStarted(test=name, attempt=1))
     recorder.at(start + 0.01, MachinePhase(test=name, phase=Phase.CREATING, machine=machine))
     recorder.at(
@@ -398,8 +401,11 @@ def _record_test(
         output = _outputs(name, step)
         for stream, text in output:
             recorder.at(now + took / 2, StepOutput(test=name, index=index, stream=stream, text=text))
-        artifact = f"tests/{name}/step-{index + 1}.log"
-        (folder / artifact).write_text("".join(text for _stream, text in output))
+        stem = f"{artifacts}/step-{index + 1:02}-{step.action}"
+        for wanted in ("stderr", "stdout"):
+            printed = "".join(text for stream, text in output if stream == wanted)
+            if printed:
+                (folder / f"{stem}.{wanted}").write_text(printed)
         step_message, code = "", 0
         if (name, index) == _BAD_STEP:
             outcome, decided, code = Outcome.FAILED, index, 1
@@ -418,7 +424,7 @@ def _record_test(
                 duration=took,
                 message=step_message,
                 exit_code=code if isinstance(step, ShellStep) else None,
-                output=artifact if output else "",
+                output=f"{stem}.stdout" if output else "",
             ),
         )
         if decided is not None:
@@ -430,7 +436,7 @@ def _record_test(
                 test=name,
                 machine=machine,
                 reason="the test failed",
-                command=f"vmbench attach {machine}",
+                command="ssh -p 40122 -i ~/.local/state/vmbench/machines/m-41c9/id root@127.0.0.1",
             ),
         )
         recorder.at(now + 0.06, MachinePhase(test=name, phase=Phase.KEPT, machine=machine))

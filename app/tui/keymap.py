@@ -111,6 +111,7 @@ SCOPES: dict[str, tuple[Key, ...]] = {
         Key("run.back", "escape", "back", "tests", "Back to the tests; the run goes on.", True),
     ),
     "output": (
+        Key("output.other", "s", "other", "other stream", "Standard output or standard error.", True),
         Key("output.search", "slash", "search", "search", "Search the output.", True, True),
         Key("output.next-hit", "n", "hit(1)", "next hit", "Next place where the searched text occurs.", True),
         Key("output.previous-hit", "N", "hit(-1)", "previous hit", "The place before."),

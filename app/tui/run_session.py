@@ -9,7 +9,7 @@ from pathlib import Path
 from app.engine.api import LastResult, RunHandle
 from app.engine.events import Outcome
 from app.engine.shake import setup_name
-from app.engine.state import RunState, TestState
+from app.engine.state import RunState, StepState, TestState
 from app.tui.estimate import Estimate, remaining
 
 SLICE = 200
@@ -110,7 +110,15 @@ class RunSession:
         if not test.console:
             return None
         live = Path(test.console)
-        if test.result is not None and test.result.artifacts and not live.exists():
-            saved = self.folder / test.result.artifacts / "console.log"
-            return saved if saved.exists() else live
-        return live
+        if test.result is None or live.exists():
+            return live
+        saved = self.folder / test.result.artifacts / f"attempt-{test.result.attempt}" / "console.log"
+        return saved if saved.exists() else live
+
+    def outputs_of(self, step: StepState) -> list[Path]:
+        """Return the files that hold all a step printed: its standard output, its errors, or both."""
+        if not step.artifact:
+            return []
+        main = self.folder / step.artifact
+        both = [main.with_suffix(".stdout"), main.with_suffix(".stderr")]
+        return [path for path in dict.fromkeys([*both, main]) if path.is_file()]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from app.engine.events import MachineCreated
 from app.tui import demo
 from app.tui.app import run_workbench
 from app.tui.replay import ReplayEngine
@@ -41,7 +42,8 @@ def main() -> int:
             speed=chosen.speed,
         )
         if chosen.flood:
-            console = folder / "tests" / "cache-evicts-oldest" / "console.log"
+            created = next(s.event for s in engine.record if isinstance(s.event, MachineCreated))
+            console = Path(created.console)
             threading.Thread(target=flood, args=(console, stop), daemon=True).start()
         code = run_workbench(engine)
         stop.set()

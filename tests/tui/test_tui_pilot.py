@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.widgets import Input
 
-from app.engine.events import Outcome, TestFinished, TestStarted
+from app.engine.events import Notice, Outcome, StepFinished, TestFinished, TestStarted
 from app.tui import demo
 from app.tui.app import Workbench
 from app.tui.clock import Clock
@@ -435,6 +435,46 @@ async def test_steps_open_and_close(tmp_path) -> None:
         assert timeline.count == rows
 
 
+async def test_a_long_message_is_broken_and_never_cut(tmp_path) -> None:
+    message = "expected " + " ".join(f"word-{n}" for n in range(60))
+    record = [
+        dataclasses.replace(s, event=dataclasses.replace(s.event, message=message))
+        if isinstance(s.event, StepFinished) and s.event.outcome is Outcome.FAILED
+        else s
+        for s in demo.record(tmp_path)
+    ]
+    async with opened(tmp_path, record=record, released=None, size=NARROW) as (app, engine, pilot, heard):
+        await pilot.press("R")
+        await started(app, engine, pilot)
+        await until(pilot, lambda: "RunEnded" in heard)
+        await caught_up(app, pilot)
+        timeline = app.screen.timeline
+
+        def seen() -> str:
+            return "".join(timeline._lines[row].text for row in range(timeline.count))
+
+        assert message in seen()
+        assert all(len(line.text) < 80 for line in timeline._lines)
+        await pilot.resize_terminal(*WIDE)
+        await until(pilot, lambda: timeline.view.width > 80)
+        await pilot.pause()
+        assert message in seen()
+
+
+async def test_a_warning_of_the_run_is_shown_once(tmp_path) -> None:
+    record = demo.record(tmp_path)
+    told = Notice(level="warning", message="memory is short: one machine at a time")
+    record.insert(1, dataclasses.replace(record[1], event=told))
+    record = [dataclasses.replace(s, seq=n) for n, s in enumerate(record, 1)]
+    async with opened(tmp_path, record=record) as (app, engine, pilot, _):
+        await pilot.press("R")
+        run = await started(app, engine, pilot)
+        for _ in range(3):
+            run.release(5)
+            await caught_up(app, pilot)
+        assert [n.message for n in app._notifications] == [told.message]
+
+
 async def test_the_whole_output_opens_and_closes(tmp_path) -> None:
     async with opened(tmp_path, released=None) as (app, engine, pilot, heard):
         await pilot.press("R")
@@ -444,10 +484,12 @@ async def test_the_whole_output_opens_and_closes(tmp_path) -> None:
         await pilot.press("o")
         assert isinstance(app.screen, OutputScreen)
         view = app.screen.view
-        await until(pilot, lambda: view.line_count == 2)
-        assert view.line_text(1) == "the body is not empty"
+        await until(pilot, lambda: view.line_count == 1)
+        assert view.line_text(0) == "the body is not empty", "errors first where a step failed"
         await pilot.press("y")
         assert "the body is not empty" in app.clipboard
+        await pilot.press("s")
+        await until(pilot, lambda: view.line_count == 1 and "rw-r--r--" in view.line_text(0))
         await pilot.press("escape")
         assert isinstance(app.screen, RunScreen)
 
@@ -460,6 +502,8 @@ async def test_copying_a_steps_output(tmp_path) -> None:
         await caught_up(app, pilot)
         await pilot.press("enter", "y")
         assert "the body is not empty" in app.clipboard
+        await pilot.press("end", "y")
+        assert app.clipboard == app.screen.run_list.current.kept.command
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,13 +17,16 @@ from app.tui import keymap
 from app.tui.widgets.entry import Entry
 from app.tui.widgets.log_view import LogView, titled
 
+STREAMS = {".stdout": "standard output", ".stderr": "standard error"}
+
 
 class OutputScreen(Screen[None]):
     """Shows a file to read, search and copy from.
 
     Args:
         title: What it is the output of.
-        path: The file.
+        paths: The files: what went to standard output, what went to standard error.
+        begin: Which of them to show first.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("output")
@@ -35,10 +39,12 @@ class OutputScreen(Screen[None]):
         ("Everywhere", "app"),
     ]
 
-    def __init__(self, title: str, path: Path) -> None:
+    def __init__(self, title: str, paths: Sequence[Path], begin: int = 0) -> None:
         super().__init__()
         self._title = title
-        self._path = path
+        self._paths = list(paths)
+        self._shown = begin
+        self._told = ""
 
     def compose(self) -> ComposeResult:
         """Make the pane."""
@@ -51,9 +57,23 @@ class OutputScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show the file from its beginning."""
-        self.view.border_title = "output"
-        self.view.attach(self._path, follow=False)
-        self.view.focus()
+        self._show()
+        self.set_focus(self.view)
+
+    def _show(self) -> None:
+        self.view.attach(self._paths[self._shown], follow=False)
+        self._title_view()
+        self.refresh_bindings()
+
+    def _title_view(self) -> None:
+        stream = STREAMS.get(self._paths[self._shown].suffix, "output")
+        place = f"{self._shown + 1} of {len(self._paths)}" if len(self._paths) > 1 else ""
+        self.view.border_title = titled(stream, place, self._told)
+
+    def action_other(self) -> None:
+        """Show what went to the other stream."""
+        self._shown = (self._shown + 1) % len(self._paths)
+        self._show()
 
     @property
     def view(self) -> LogView:
@@ -62,12 +82,13 @@ class OutputScreen(Screen[None]):
 
     @on(LogView.Status)
     def _status(self, event: LogView.Status) -> None:
-        self.view.border_title = titled("output", event.text if self.view.finder else "")
+        self._told = event.text if self.view.finder else ""
+        self._title_view()
 
     def action_search(self) -> None:
         """Begin to search."""
         self.add_class("-searching")
-        self.query_one("#search", Entry).focus()
+        self.set_focus(self.query_one("#search", Entry))
 
     @on(Input.Changed, "#search")
     def _search_changed(self, event: Input.Changed) -> None:
@@ -76,11 +97,11 @@ class OutputScreen(Screen[None]):
     def action_keep_entry(self) -> None:
         """Keep the search and go to what is searched."""
         self.set_class(bool(self.query_one("#search", Entry).value), "-searching")
-        self.view.focus()
+        self.set_focus(self.view)
 
     def action_focus_list(self) -> None:
         """Go from the search to the output."""
-        self.view.focus()
+        self.set_focus(self.view)
 
     def action_hit(self, direction: int) -> None:
         """Go to another hit."""
@@ -95,6 +116,8 @@ class OutputScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done now."""
+        if action == "other":
+            return len(self._paths) > 1
         return action != "search" or not isinstance(self.focused, Entry)
 
     def action_back(self) -> None:
@@ -102,6 +125,6 @@ class OutputScreen(Screen[None]):
         if self.has_class("-searching"):
             self.remove_class("-searching")
             self.query_one("#search", Entry).value = ""
-            self.view.focus()
+            self.set_focus(self.view)
         else:
             self.dismiss()

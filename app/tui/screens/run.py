@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Input, Label
 
-from app.engine.events import Phase
+from app.engine.events import Outcome, Phase
 from app.tui import keymap, signs
 from app.tui.run_session import RunSession
 from app.tui.screens.dialogs import Confirm
@@ -78,7 +78,7 @@ class RunScreen(Screen[None]):
     def on_mount(self) -> None:
         """Begin in the list of tests."""
         self.run_list.border_title = "tests"
-        self.run_list.focus()
+        self.set_focus(self.run_list)
         self.run_changed()
         self.set_interval(TICK, self._tick)
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self.run_changed())
@@ -126,7 +126,10 @@ class RunScreen(Screen[None]):
         timeline.border_title = f"steps of {test.name}"
         self._title_console()
         console.say(_console_words(test.phase, test.phase_detail, over=test.result is not None))
-        console.attach(self.session.console_of(test))
+        path = self.session.console_of(test)
+        # A console that is read already stays open when its machine and file are gone.
+        if str(console.path) != test.console or not console.line_count:
+            console.attach(path)
 
     @on(LineList.Moved, "#run-tests")
     def _moved(self) -> None:
@@ -135,7 +138,7 @@ class RunScreen(Screen[None]):
 
     @on(LineList.Chosen, "#run-tests")
     def _chosen_test(self) -> None:
-        self.timeline.focus()
+        self.set_focus(self.timeline)
 
     @on(LineList.Chosen, "#timeline")
     def _chosen_step(self) -> None:
@@ -233,13 +236,14 @@ class RunScreen(Screen[None]):
             self.notify("No step has run yet.")
             return
         step = test.steps[index]
-        path = self.session.folder / step.artifact if step.artifact else None
-        if path is None or not path.is_file():
+        paths = self.session.outputs_of(step)
+        if not paths:
             self.timeline.open_step(index)
-            self.timeline.focus()
+            self.set_focus(self.timeline)
             return
         title = f"{test.name} · step {index + 1} {step.action} {step.name}"
-        self.app.push_screen(OutputScreen(title, path))
+        begin = len(paths) - 1 if step.outcome is Outcome.FAILED else 0
+        self.app.push_screen(OutputScreen(title, paths, begin))
 
     def action_follow(self) -> None:
         """Follow the console's end, or stay."""
@@ -248,7 +252,7 @@ class RunScreen(Screen[None]):
     def action_search(self) -> None:
         """Begin to search the console."""
         self.add_class("-searching")
-        self.query_one("#search", Entry).focus()
+        self.set_focus(self.query_one("#search", Entry))
 
     @on(Input.Changed, "#search")
     def _search_changed(self, event: Input.Changed) -> None:
@@ -257,11 +261,11 @@ class RunScreen(Screen[None]):
     def action_keep_entry(self) -> None:
         """Keep the search and go to what is searched."""
         self.set_class(bool(self.query_one("#search", Entry).value), "-searching")
-        self.console.focus()
+        self.set_focus(self.console)
 
     def action_focus_list(self) -> None:
         """Go from the search to the console."""
-        self.console.focus()
+        self.set_focus(self.console)
 
     def action_hit(self, direction: int) -> None:
         """Go to another hit."""
@@ -272,8 +276,12 @@ class RunScreen(Screen[None]):
         """Copy what is selected, or what the focused pane shows."""
         text = self.get_selected_text()
         what = "the selection"
-        if not text and self.focused is self.timeline and (step := self.timeline.current_step) is not None:
-            text, what = self.timeline.step_text(step), f"the output of step {step + 1}"
+        if not text and self.focused is self.timeline:
+            test, step = self.timeline.test, self.timeline.current_step
+            if step is not None:
+                text, what = self.timeline.step_text(step), f"the output of step {step + 1}"
+            elif test is not None and test.kept is not None:
+                text, what = test.kept.command, f"the command that walks into {test.machine}"
         if not text and self.console.line_count:
             text, what = self.console.visible_text(), "the console in view"
         if text:
@@ -297,7 +305,7 @@ class RunScreen(Screen[None]):
             self.remove_class("-searching")
             entry.value = ""
             self.console.search("")
-            self.console.focus()
+            self.set_focus(self.console)
         elif any(self.has_class(name) for name in ZOOMS.values()):
             self.remove_class(*ZOOMS.values())
         else:

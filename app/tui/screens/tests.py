@@ -80,7 +80,7 @@ class TestsScreen(Screen[None]):
         """Begin in the list."""
         self.query_one("#details", Details).border_title = "details"
         self.test_list.border_title = "tests"
-        self.test_list.focus()
+        self.set_focus(self.test_list)
         self.refresh_all()
         self.set_interval(TICK, self._tick)
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self.refresh_all())
@@ -199,7 +199,7 @@ class TestsScreen(Screen[None]):
             self.test_list.toggle_fold()
         elif row is not None:
             self.add_class("-reading")
-            self.query_one("#details", Details).focus()
+            self.set_focus(self.query_one("#details", Details))
 
     @on(TestList.MarksChanged)
     def _marks_changed(self) -> None:
@@ -222,16 +222,16 @@ class TestsScreen(Screen[None]):
     def action_keep_entry(self) -> None:
         """Keep the filter and go to the list."""
         self.set_class(bool(self.rows.filter), "-filtered")
-        self.test_list.focus()
+        self.set_focus(self.test_list)
 
     def action_focus_list(self) -> None:
         """Go from the filter to the list."""
-        self.test_list.focus()
+        self.set_focus(self.test_list)
 
     def action_filter(self) -> None:
         """Begin to filter."""
         self.add_class("-filtered")
-        self.query_one("#filter", Entry).focus()
+        self.set_focus(self.query_one("#filter", Entry))
 
     def action_back(self) -> None:
         """Undo the last narrowing: the zoom, the details, the filter, the marks."""
@@ -240,11 +240,11 @@ class TestsScreen(Screen[None]):
             self.remove_class("-zoom-details")
         elif self.has_class("-reading") or self.focused is self.query_one("#details"):
             self.remove_class("-reading")
-            self.test_list.focus()
+            self.set_focus(self.test_list)
         elif entry.value or self.focused is entry:
             entry.value = ""
             self.remove_class("-filtered")
-            self.test_list.focus()
+            self.set_focus(self.test_list)
         else:
             self.action_unmark()
 
@@ -316,7 +316,7 @@ class TestsScreen(Screen[None]):
     def action_zoom(self) -> None:
         """Give the details the whole screen, and back."""
         self.toggle_class("-zoom-details")
-        self.query_one("#details" if self.has_class("-zoom-details") else "#tests").focus()
+        self.set_focus(self.query_one("#details" if self.has_class("-zoom-details") else "#tests"))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done now."""

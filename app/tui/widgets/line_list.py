@@ -278,6 +278,14 @@ class LineList(ScrollView, can_focus=True):
         if not self.clicked(index, offset.x) and was_here and event.chain > 1:
             self.post_message(self.Chosen(self, index))
 
+    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self.moved_by_person()
+        super()._on_mouse_scroll_up(event)
+
+    def _on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self.moved_by_person()
+        super()._on_mouse_scroll_down(event)
+
     def on_focus(self) -> None:
         """Show the cursor as active."""
         self.refresh_row(self.cursor)

@@ -36,9 +36,9 @@ BUDGET = 0.004
 """Seconds of work in one slice."""
 
 
-def titled(title: str, status: str) -> str:
+def titled(*parts: str) -> str:
     """Return a pane's title with what the view in it does; what looks like markup is text."""
-    return escape(" · ".join(filter(None, (title, status))))
+    return escape(" · ".join(filter(None, parts)))
 
 
 class LogView(ScrollView, can_focus=True):

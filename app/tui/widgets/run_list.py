@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from app.engine.events import Outcome, Phase
+from rich.cells import cell_len
+
+from app.engine.events import Outcome
 from app.engine.state import TestState
 from app.tui import signs
 from app.tui.run_session import RunSession
@@ -30,6 +32,7 @@ class RunList(LineList):
         self.session: RunSession | None = None
         self.tests: list[TestState] = []
         self._chosen: str | None = None
+        self._longest_name = 0
 
     @property
     def current(self) -> TestState | None:
@@ -43,6 +46,7 @@ class RunList(LineList):
         self.session = session
         before = self.current.name if self.current else None
         self.tests = order(list(session.state.tests.values()))
+        self._longest_name = max((cell_len(name) for name in session.state.tests), default=0)
         wanted = self._chosen or self._worth_seeing(before)
         with self.by_program():
             self.set_count(len(self.tests))
@@ -83,8 +87,8 @@ class RunList(LineList):
         yield Cell(f" {sign.glyph} ", sign.tone)
         rest = width - 3
         machine_width = 10 if rest >= 64 else 0
-        what_width = max(12, min(34, rest * 2 // 5))
-        name_width = rest - machine_width - what_width - 9
+        name_width = max(12, min(self._longest_name, rest - machine_width - 9 - 14))
+        what_width = rest - machine_width - name_width - 9
         yield Cell(fit(test.name, name_width) + " ", bold=test.running)
         yield Cell(
             fit(self._what(test, sign), what_width), sign.tone if test.outcome or not test.running else "dim"
@@ -97,7 +101,9 @@ class RunList(LineList):
         if test.outcome is not None or sign is signs.CANCELLING:
             word = sign.word
             if test.kept is not None:
-                word += f" {signs.PHASES[Phase.KEPT].glyph} kept"
+                word += ", kept"
+            if test.result is not None and test.result.message:
+                word += f": {test.result.message.splitlines()[0]}"
             return word
         step = test.current_step
         if step is not None:

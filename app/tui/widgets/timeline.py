@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from rich.cells import chop_cells
 
 from app.engine.events import Outcome
 from app.engine.state import OUTPUT_LIMIT, StepState, TestState
@@ -10,6 +12,8 @@ from app.tui import ansi, signs
 from app.tui.run_session import RunSession
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 
+_INDENT = 7
+"""Cells before a line below a step."""
 _STREAM_TONES = {"stdout": "plain", "stderr": "warn", "note": "accent"}
 
 
@@ -46,6 +50,7 @@ class Timeline(LineList):
         self._outputs: dict[int, tuple[int, list[tuple[str, str]]]] = {}
         self._attempt = 0
         self._chosen = False
+        self._broken_at = 0
 
     @property
     def current_step(self) -> int | None:
@@ -116,12 +121,26 @@ class Timeline(LineList):
                 if self._is_open(index):
                     lines += self._step_lines(index, step)
             lines += self._result_lines(test)
-        self._lines = lines
+        self._lines = [part for line in lines for part in self._wrapped(line)]
         with self.by_program():
-            self.set_count(len(lines))
+            self.set_count(len(self._lines))
         if not self._chosen and (step_index := self.deciding_step()) is not None:
             self._go_to(step_index)
             self._show_below(step_index)
+
+    def _wrapped(self, line: _Line) -> list[_Line]:
+        """Break a line that is longer than the pane; a step's own row is cut instead."""
+        room = self.view.width - _INDENT
+        if line.own or room < 20 or len(line.text) <= room // 2:
+            return [line]
+        return [replace(line, text=part) for part in chop_cells(ansi.plain(line.text), room)] or [line]
+
+    def on_resize(self) -> None:
+        """Break long lines anew."""
+        if self.view.width != self._broken_at:
+            self._broken_at = self.view.width
+            self._build()
+        super().on_resize()
 
     def _show_below(self, step: int) -> None:
         """Bring as much of a step's output into view as fits, its own row kept in view."""
@@ -174,8 +193,7 @@ class Timeline(LineList):
         line = self._lines[index]
         assert self.test is not None
         if not line.own or line.step is None:
-            indent = "     │ " if line.step is not None else "   "
-            yield Cell(indent, "dim")
+            yield Cell("     │ " if line.step is not None else "   ", "dim")
             yield Cell(ansi.plain(line.text), line.tone)
             return
         step = self.test.steps[line.step]

@@ -1,0 +1,73 @@
+"""The workbench in a real terminal, over the recorded run."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tui.pty_terminal import Terminal
+
+PLAY = Path(__file__).with_name("play_workbench.py")
+
+
+def opened(*arguments: str) -> Terminal:
+    return Terminal([sys.executable, str(PLAY), *arguments])
+
+
+def test_a_run_from_the_first_key_to_the_last() -> None:
+    with opened("--speed", "20") as terminal:
+        terminal.wait("9 tests")
+        # All at once, as from a paste: the keys after a key that moves the focus go to what has it then.
+        terminal.type("/tag:net -cache\rR")
+        terminal.wait("run 0142-brisk-heron")
+        screen = terminal.wait("9/9")
+        assert "7 passed" in screen and "1 failed" in screen and "1 error" in screen
+        terminal.wait("the body is not empty")
+        terminal.type("q")
+        assert terminal.exit_code() == 0
+
+
+def test_leaving_while_a_guest_floods_its_console() -> None:
+    with opened("--speed", "0.2", "--flood") as terminal:
+        terminal.wait("9 tests")
+        terminal.type("R")
+        terminal.wait("this guest prints far more")
+        terminal.type("\t\tk")
+        terminal.wait("paused")
+        terminal.type("q")
+        terminal.wait("Quit while a run is going on?")
+        terminal.type("y")
+        assert terminal.exit_code() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_closes_the_engine_first(number: signal.Signals) -> None:
+    with opened("--speed", "0.2") as terminal:
+        terminal.wait("9 tests")
+        terminal.type("R")
+        terminal.wait("booting")
+        terminal.process.send_signal(number)
+        assert terminal.exit_code() == 128 + number
+
+
+def test_a_fault_of_its_own_closes_the_engine_and_restores_the_terminal(tmp_path) -> None:
+    script = tmp_path / "faulty.py"
+    script.write_text(
+        "from app.tui import app, demo, replay\n"
+        "def fails(self, message): raise ValueError('a fault of its own')\n"
+        "app.Workbench.on_registry_loaded = fails\n"
+        "engine = replay.ReplayEngine(demo.registry())\n"
+        "try:\n"
+        "    app.run_workbench(engine)\n"
+        "except ValueError as fault:\n"
+        "    print('told:', fault, 'closed:', engine.closed)\n"
+    )
+    root = str(PLAY.parents[2])
+    with Terminal([sys.executable, str(script)], env={"PYTHONPATH": root}) as terminal:
+        screen = terminal.wait("closed: True")
+        assert "told: a fault of its own closed: True" in screen
+        assert "Traceback" not in screen
+        assert terminal.exit_code() == 0
