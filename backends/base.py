@@ -306,6 +306,10 @@ class Machine(Protocol):
         """Stop the guest: politely, then by force. Idempotent."""
         ...
 
+    async def kill(self) -> None:
+        """End the guest's process at once, as a power cut would. Idempotent."""
+        ...
+
     async def remove(self) -> None:
         """Stop the guest by force and delete its folder. Idempotent."""
         ...

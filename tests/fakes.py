@@ -279,6 +279,9 @@ class FakeMachine:
     async def stop(self, *, timeout: float = 10.0) -> None:
         self.state = MachineState.STOPPED
 
+    async def kill(self) -> None:
+        self.state = MachineState.STOPPED
+
     async def remove(self) -> None:
         await asyncio.sleep(0)
         if self.script.remove_error is not None:

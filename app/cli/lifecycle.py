@@ -38,7 +38,7 @@ async def bring_up(machine: Machine, progress: Progress) -> None:
 
     async def stop() -> None:
         with contextlib.suppress(BackendError):
-            await machine.stop(timeout=0)
+            await machine.kill()
 
     before = machine.state
     try:
@@ -76,7 +76,7 @@ def kill(machines: tuple[str, ...]) -> int:
     from app.cli.bench import act
 
     async def one(machine: Machine) -> str:
-        await machine.stop(timeout=0)
+        await machine.kill()
         return f"killed {machine.id}"
 
     return act(lambda bench: bench.each(machines, one))

@@ -58,7 +58,9 @@ class QemuCore:
         self.requested_accel = accel
         self.snapshots = snapshots or SnapshotStore(store.root.parent / "snapshots")
         self.templates = templates
-        self.affinity = spare_cores(frozenset(os.sched_getaffinity(0))) if isolated else None
+        # Only Linux lets a process choose its cores.
+        able = isolated and hasattr(os, "sched_getaffinity")
+        self.affinity = spare_cores(frozenset(os.sched_getaffinity(0))) if able else None
         self.reaper = Reaper(store)
         self._verdict: accelerators.Verdict | None = None
         self._tsc_khz: int | None = None
@@ -282,7 +284,7 @@ class QemuBackend:
     """
 
     def __init__(self, core: QemuCore, name: str) -> None:
-        self._core = core
+        self.core = core
         self._name = name
         self._machine_type: MachineType = "microvm" if name == "microvm" else "q35"
 
@@ -321,28 +323,28 @@ class QemuBackend:
                 share = f" {step.done * 100 // step.total}%" if step.total else ""
                 on_phase("image", f"{step.stage}{share}")
 
-        await self._core.images.ensure(image, progress)
-        await self._core.ready()
+        await self.core.images.ensure(image, progress)
+        await self.core.ready()
 
     async def create(self, request: MachineRequest) -> QemuMachine:
         """Make a machine's folder and everything in it."""
-        verdict = await self._core.ready()
-        return await self._core.create(
+        verdict = await self.core.ready()
+        return await self.core.create(
             request, self._name, self._machine_type, accel=verdict.accel, template=True
         )
 
     async def fork(self, snapshot: str, *, label: str = "", run: str = "") -> QemuMachine:
         """Make a machine whose start resumes from a snapshot."""
-        return await self._core.fork(snapshot, label=label, run=run)
+        return await self.core.fork(snapshot, label=label, run=run)
 
     async def adopt(self, name: str) -> QemuMachine:
         """Take up a machine that another vmbench made and kept."""
-        return await self._core.adopt(name)
+        return await self.core.adopt(name)
 
     async def close(self) -> None:
         """Dismiss the reaper once nothing is left to watch over."""
         with contextlib.suppress(OSError):
-            await asyncio.to_thread(self._core.reaper.close)
+            await asyncio.to_thread(self.core.reaper.close)
 
 
 def make_backends(

@@ -38,7 +38,7 @@ from backends.qemu.control import ControlChannel
 from backends.qemu.transfer import furnish_launch, lay_snapshot, take_over
 from backends.snapshots import RAM, STATE, SnapshotRecord, SnapshotStore
 from backends.states import require
-from backends.store import OPERATION, MachineFolder, MachineRecord, held
+from backends.store import OPERATION, STATE_WHEN_GONE, MachineFolder, MachineRecord, held
 
 if TYPE_CHECKING:
     from backends.qemu.template import Template
@@ -50,6 +50,7 @@ GOING_DOWN = 2.0
 """Seconds that a broken connection waits to learn whether the guest's process ends."""
 SETTLE_DEADLINE, SETTLE_SPAN, SETTLED = 5.0, 0.25, 0.08
 """A template is saved when its guest used less than this share of a core for so many seconds."""
+UNFREEZE_DEADLINE = 3.0
 RESTORING = "restoring"
 """File that names the snapshot while a restore is under way."""
 MARKER = re.compile(rb"vmbench: ready\r?\n")
@@ -755,6 +756,8 @@ class QemuMachine:
                 await process.gone()
                 self._held.update(state=MachineState.STOPPED, process=None)
                 alive = False
+            if not alive and self.state in STATE_WHEN_GONE:
+                self._held.update(state=STATE_WHEN_GONE[self.state], process=None, ssh_port=None)
             if (self.folder / RESTORING).exists():
                 await asyncio.to_thread(self._restore, (self.folder / RESTORING).read_text())
             if alive and self.state in LIVE:
@@ -767,7 +770,9 @@ class QemuMachine:
         """Let a guest go on that a save left standing still when its vmbench was killed."""
         if self.state is not MachineState.RUNNING:
             return
-        async with monitor.monitor(self.folder) as client:
-            status = await client.execute("query-status")
-            if isinstance(status, dict) and not status.get("running"):
-                await client.execute("cont")
+        # A process that hangs is no reason to refuse: it can still be stopped.
+        with contextlib.suppress(BackendError):
+            async with monitor.monitor(self.folder, timeout=UNFREEZE_DEADLINE) as client:
+                status = await client.execute("query-status")
+                if isinstance(status, dict) and not status.get("running"):
+                    await client.execute("cont")
