@@ -49,11 +49,11 @@ async def test_a_guest_switched_off_from_inside_says_so(boot: Boot) -> None:
 async def test_a_boot_that_cannot_be_ready_ends_with_what_was_last_seen(
     backends: dict[str, QemuBackend], machine_store: MachineStore
 ) -> None:
-    machine = await backends["microvm"].create(MachineRequest(boot_timeout=0.5))
+    machine = await backends["microvm"].create(MachineRequest(boot_timeout=0.5, cold=True))
     with pytest.raises(MachineTimeout, match=r"did not boot within 0\.5s"):
         await machine.start()
     await machine.remove()
-    starved = await backends["microvm"].create(MachineRequest(memory=8, boot_timeout=5))
+    starved = await backends["microvm"].create(MachineRequest(memory=8, boot_timeout=5, cold=True))
     with pytest.raises((MachineDied, MachineTimeout)):
         await starved.start()
     await starved.remove()
