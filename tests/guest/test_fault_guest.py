@@ -63,7 +63,7 @@ async def test_a_boot_that_cannot_be_ready_ends_with_what_was_last_seen(
 async def test_cancelling_a_boot_leaves_no_process(
     backends: dict[str, QemuBackend], machine_store: MachineStore
 ) -> None:
-    machine = await backends["microvm"].create(MachineRequest())
+    machine = await backends["microvm"].create(MachineRequest(cold=True))
     starting = asyncio.create_task(machine.start())
     while machine.record.pid is None:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
