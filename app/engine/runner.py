@@ -531,7 +531,7 @@ class _Attempt:
                 reason = self._why_kept(end)
                 if reason and machine.state is MachineState.RUNNING:
                     await machine.keep(reason)
-                    command = machine.ssh_command or "vmbench ps"
+                    command = f"vmbench shell {machine.id}"
                     self._emit(MachineKept(test=name, machine=machine.id, reason=reason, command=command))
                     self._phase(Phase.KEPT, machine=machine.id, detail=reason)
                     await machine.release()

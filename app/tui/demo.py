@@ -436,7 +436,7 @@ def _record_test(
                 test=name,
                 machine=machine,
                 reason="the test failed",
-                command="ssh -p 40122 -i ~/.local/state/vmbench/machines/m-41c9/id root@127.0.0.1",
+                command="vmbench shell m-41c9",
             ),
         )
         recorder.at(now + 0.06, MachinePhase(test=name, phase=Phase.KEPT, machine=machine))
