@@ -232,6 +232,7 @@ class FakeMachine:
         with self.backend.snapshots.saving(name) as folder:
             state = {path: data.hex() for path, data in self.files.items()}
             (folder / STATE).write_text(json.dumps(state))
+            (folder / "console.log").write_bytes(self.console_log.read_bytes())
             return seal(
                 folder,
                 SnapshotRecord(
@@ -265,6 +266,7 @@ class FakeMachine:
         state = json.loads((self.backend.snapshots.folder(name) / STATE).read_text())
         self.files = {path: bytes.fromhex(data) for path, data in state.items()}
         self.origin = name
+        self.console_log.write_bytes((self.backend.snapshots.folder(name) / "console.log").read_bytes())
         return record
 
     async def release(self) -> None:

@@ -10,7 +10,7 @@ import re
 import shutil
 import traceback
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -90,8 +90,6 @@ class Surroundings:
     """Saves checkpoints; ``None`` where that cannot be."""
     save_checkpoints: bool = False
     """Whether one is saved before each step."""
-    consoles: dict[str, Path] = field(default_factory=dict)
-    """What the consoles said of the machines that others fork, by test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,12 +270,7 @@ class _Attempt:
         if not self._item.fork_of:
             return await backend.create(request)
         snapshot = checkpoint_name(self._around.run, self._item.fork_of, len(self._item.before))
-        machine = await backend.fork(snapshot, label=request.label, run=request.run)
-        console = self._around.consoles.get(self._item.fork_of)
-        if console is not None:
-            # Its console goes on where the other one's was: a step may look for what was said before.
-            await off_loop(_copy_file, console, machine.console_log)
-        return machine
+        return await backend.fork(snapshot, label=request.label, run=request.run)
 
     async def _clean_up(self, machine: Machine, end: AttemptEnd | None) -> None:
         """Put the machine away; ``end`` is ``None`` when the test was cancelled."""
@@ -526,8 +519,6 @@ class _Attempt:
         try:
             async with asyncio.timeout(CLEAN_UP_LIMIT):
                 await off_loop(_copy_file, machine.console_log, self._folder / "console.log")
-                if self._item.save_after:
-                    self._around.consoles[name] = self._folder / "console.log"
                 reason = self._why_kept(end)
                 if reason and machine.state is MachineState.RUNNING:
                     await machine.keep(reason)

@@ -8,7 +8,8 @@ import dataclasses
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import ParamSpec
 
 from backends import keys
 from backends.base import Availability, BackendError, HostNotAble, MachineRequest, PhaseSink
@@ -29,6 +30,8 @@ ACTIONS = frozenset(
     {"add", "remove", "reset", "wait", "shell", "http", "copy", "console", "reboot"},
 )
 VERDICTS = "accel.json"
+
+P = ParamSpec("P")
 
 
 class QemuCore:
@@ -147,7 +150,7 @@ class QemuCore:
             control_fd=-1,
             console_fd=-1,
         )
-        return await asyncio.to_thread(self._create, request, backend, launch, image, template)
+        return await _made(self._create, request, backend, launch, image, template)
 
     def _create(
         self, request: MachineRequest, backend: str, launch: LaunchSpec, image: BootImage, template: bool
@@ -193,7 +196,7 @@ class QemuCore:
                 remedy=f"use --accel {snapshot.accel}, or boot instead",
             )
         await self.reaper.ensure()
-        return await asyncio.to_thread(self._fork, snapshot, label, run)
+        return await _made(self._fork, snapshot, label, run)
 
     def _fork(self, snapshot: SnapshotRecord, label: str, run: str) -> QemuMachine:
         held = self.store.create(
@@ -250,6 +253,17 @@ class QemuCore:
         machine = QemuMachine(held, launch, self.surroundings())
         await machine.attach()
         return machine
+
+
+async def _made(make: Callable[P, QemuMachine], *args: P.args, **kwargs: P.kwargs) -> QemuMachine:
+    """Make a machine in a thread; cancelled meanwhile, the machine is removed as soon as it is there."""
+    making = asyncio.ensure_future(asyncio.to_thread(make, *args, **kwargs))
+    try:
+        return await asyncio.shield(making)
+    except asyncio.CancelledError:
+        with contextlib.suppress(BackendError):
+            await (await making).remove()
+        raise
 
 
 def _record(name: str, request: MachineRequest, backend: str, accel: str, image: BootImage) -> MachineRecord:
