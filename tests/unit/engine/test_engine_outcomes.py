@@ -272,7 +272,9 @@ async def test_a_machine_is_kept_as_asked(bench, policy, exit_code, kept):
     done = await bench.run(make_registry(make_test("t", shell("x"), keep=policy)), {"t": script})
     (machine,) = bench.backend.machines
     assert (bool(machine.kept), machine.removed) == (kept, not kept)
-    assert [(e.machine, e.command) for e in done.of(MachineKept)] == [("fake-1", "vmbench shell fake-1")] * kept
+    assert [(e.machine, e.command) for e in done.of(MachineKept)] == [
+        ("fake-1", "vmbench shell fake-1")
+    ] * kept
     assert done.summary.kept == ("fake-1",) * kept
     assert done.of(MachinePhase)[-1].phase == (Phase.KEPT if kept else Phase.REMOVED)
 
