@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from backends.images.store import ImageStore
+from backends.keys import ssh_command
 from backends.store import MachineStore
 
 PROGRAM = """
@@ -54,7 +55,9 @@ async def test_a_kept_machine_lives_on_and_can_be_walked_into(
     (record,) = machine_store.records()
     try:
         assert (record.keep, record.state.value, record.pid is not None) == (True, "running", True)
-        command = shlex.split(said.decode())
+        assert said.decode().strip() == f"vmbench shell {record.id}"
+        assert record.ssh_port is not None
+        command = shlex.split(ssh_command(machine_store.root / record.id, record.id, record.ssh_port))
         walk_in = await asyncio.create_subprocess_exec(
             *command, "cat /tmp/mark", stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
         )

@@ -28,7 +28,7 @@ SPEC = LaunchSpec(
 
 def test_a_microvm_has_mmio_devices_and_a_known_clock() -> None:
     line = " ".join(argv(SPEC))
-    assert "-M microvm " in line and "virtio-net-device" in line and "-pci" not in line
+    assert "-M microvm,memory-backend=ram " in line and "virtio-net-device" in line and "-pci" not in line
     assert "tsc_early_khz=2500000 tsc=reliable" in line
     assert "fd=7,server=on,wait=off" in line and "logfile=console.log" in line
     assert "hostfwd=tcp:127.0.0.1:0-:22" in line
