@@ -1,6 +1,5 @@
 """What control sequences do to a terminal, one by one."""
 
-# ruff: noqa: E501 -- a sequence reads better on one line
 from __future__ import annotations
 
 import base64

@@ -1,6 +1,5 @@
 """Recorded and hostile streams: never an error, and no difference wherever they are cut."""
 
-# ruff: noqa: E501 -- a sequence reads better on one line
 from __future__ import annotations
 
 import random
