@@ -13,7 +13,7 @@ _LETTERS = {"up": "A", "down": "B", "right": "C", "left": "D", "end": "F", "home
 _FUNCTION_LETTERS = {"f1": "P", "f2": "Q", "f3": "R", "f4": "S"}
 _NUMBERS = {"insert": 2, "delete": 3, "pageup": 5, "pagedown": 6, "f5": 15, "f6": 17, "f7": 18, "f8": 19}
 _NUMBERS |= {"f9": 20, "f10": 21, "f11": 23, "f12": 24}
-_CONTROL = {"space": 0, "@": 0, "2": 0, "[": 27, "3": 27, "\\": 28, "4": 28, "]": 29, "5": 29, "^": 30}
+_CONTROL = {" ": 0, "@": 0, "2": 0, "[": 27, "3": 27, "\\": 28, "4": 28, "]": 29, "5": 29, "^": 30}
 _CONTROL |= {"6": 30, "~": 30, "_": 31, "7": 31, "/": 31, "-": 31, "?": 127, "8": 127}
 _TYPED = {"enter": "\r", "return": "\r", "tab": "\t", "escape": "\x1b", "backspace": "\x7f", "space": " "}
 _SHIFT, _ALT, _CTRL, _META = 1, 2, 4, 8
@@ -67,8 +67,9 @@ def _typed(base: str, character: str | None, bits: int, modes: Modes) -> bytes:
         elif text == "\r" and modes.newline:
             text = "\r\n"
         return (prefix + text).encode()
+    made: str | None
     if len(base) == 1 or base == "space":
-        made: str | None = base
+        made = " " if base == "space" else base
     else:
         made = key_to_character(REPLACED_KEYS.get(base, base)) or (
             character if character and len(character) == 1 else None
