@@ -85,6 +85,7 @@ SCOPES: dict[str, tuple[Key, ...]] = {
             "Open a step's whole output.",
             True,
         ),
+        Key("run.attach", "a", "attach", "shell", "Open a terminal in the test's machine, if it was kept."),
         Key("run.follow", "F", "follow", "follow", "Console: follow the end, or stay where it is."),
         Key("run.search", "slash", "search", "search", "Search the console.", True, True),
         Key("run.next-hit", "n", "hit(1)", "next hit", "Next place where the searched text occurs."),

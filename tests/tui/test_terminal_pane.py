@@ -129,8 +129,8 @@ async def test_exit_status_is_shown_and_enter_starts_it_again() -> None:
         await pilot.pause()
         pane = pilot.app.screen.panes[0]
         await until(lambda: bool(pane.ended), "an end")
-        assert "exit code 3" in pane.border_subtitle
-        assert "enter: again" in pane.border_subtitle
+        assert "exit code 3" in pane.told
+        assert "enter: again" in pane.told
         assert seen(pane).count("over") == 1
         await pilot.press("enter")
         await until(lambda: seen(pane).count("over") == 2, "a second time")
@@ -144,7 +144,7 @@ async def test_what_cannot_be_opened_is_told_with_the_remedy() -> None:
         await pilot.pause()
         pane = pilot.app.screen.panes[0]
         await until(lambda: bool(pane.ended), "a refusal")
-        assert "the machine is stopped (vmbench start it)" in pane.border_subtitle
+        assert "the machine is stopped (vmbench start it)" in pane.told
 
 
 async def test_scrollback_by_keys() -> None:
@@ -164,7 +164,7 @@ async def test_search() -> None:
         await pilot.press(*"seq 300", "enter")
         await until(lambda: "\n300\n" in seen(pane), "the last line")
         await pilot.press("ctrl+g", "slash", *"77", "enter")
-        assert "3 of 3" in pane.border_subtitle
+        assert "3 of 3" in pane.told
         assert "277" in seen(pane)
         await pilot.press("n", "n")
         assert "\n77\n" in seen(pane)

@@ -226,6 +226,14 @@ class RunScreen(Screen[None]):
         title = f"{test.name} · step {index + 1} {step.action} {step.name}"
         self.app.push_screen(OutputScreen(title, path))
 
+    def action_attach(self) -> None:
+        """Open a terminal in the machine that was kept."""
+        test = self.run_list.current
+        if test is None or test.kept is None:
+            self.notify("Its machine was not kept. vmbench run --keep on-failure keeps it next time.")
+            return
+        self.workbench.open_terminal(test.kept.machine)
+
     def action_follow(self) -> None:
         """Follow the console's end, or stay."""
         self.console.following = not self.console.following

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -63,6 +64,7 @@ class TerminalScreen(Screen[None]):
         label: What that is.
         prefix: The prefix key.
         recordings: Folder to record every pane in; ``None`` records nothing.
+        release: Called when the last terminal is hung up.
     """
 
     DEFAULT_CSS = """
@@ -77,13 +79,20 @@ class TerminalScreen(Screen[None]):
     HELP_SCOPES: ClassVar[list[tuple[str, str]]] = []
 
     def __init__(
-        self, opener: Opener, *, label: str, prefix: str = PREFIX, recordings: Path | None = None
+        self,
+        opener: Opener,
+        *,
+        label: str,
+        prefix: str = PREFIX,
+        recordings: Path | None = None,
+        release: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         super().__init__()
         self._opener = opener
         self._label = label
         self._prefix = prefix
         self._recordings = recordings
+        self._release = release
         self._opened = 0
         self._asking = False
         self.broadcast = False
@@ -99,6 +108,11 @@ class TerminalScreen(Screen[None]):
         self.panes[0].focus()
         self._tell_keys()
 
+    async def on_unmount(self) -> None:
+        """Let go of what the terminals were in; they are hung up before."""
+        if self._release is not None:
+            await self._release()
+
     def _make_pane(self) -> TerminalPane:
         self._opened += 1
         label = self._label if self._opened == 1 else f"{self._label} {self._opened}"
@@ -107,6 +121,7 @@ class TerminalScreen(Screen[None]):
             recorder = CastWriter(self._recordings / f"terminal-{self._opened}.cast", 80, 24, title=label)
         pane = TerminalPane(self._opener, label=label, prefix=self._prefix, recorder=recorder)
         pane.on_typed = self._typed
+        pane.on_command = self._command
         return pane
 
     @property
@@ -136,13 +151,11 @@ class TerminalScreen(Screen[None]):
                 if other is not pane:
                     other.send(data)
 
-    @on(TerminalPane.Command)
-    async def _command(self, event: TerminalPane.Command) -> None:
-        key, pane = event.key, event.pane
+    def _command(self, pane: TerminalPane, key: str) -> None:
         if key in ("percent_sign", "vertical_line"):
-            await self.split(pane, "right")
+            self.call_later(self.split, pane, "right")
         elif key in ("quotation_mark", "minus"):
-            await self.split(pane, "below")
+            self.call_later(self.split, pane, "below")
         elif key in ("o", "tab", "right", "down"):
             self.focus_pane(1)
         elif key in ("left", "up", "shift+tab"):
@@ -177,7 +190,7 @@ class TerminalScreen(Screen[None]):
         if self._room.zoomed is not None:
             self._room.zoomed = target
             self._room.place()
-        target.focus()
+        self.set_focus(target)
 
     def zoom(self, pane: TerminalPane) -> None:
         """Give a pane the whole screen, and back."""

@@ -44,8 +44,8 @@ class TerminalPane(Widget, can_focus=True):
     """A terminal: its screen, its scrollback, and a keyboard that leads into it.
 
     Every key goes to the program but the prefix key; what follows that one is a command of the pane
-    (``[`` reads the scrollback, ``/`` searches it, ``y`` copies, the prefix itself is sent) or posted as
-    ``Command`` for the screen around it.
+    (``[`` reads the scrollback, ``/`` searches it, ``y`` copies, the prefix itself is sent) or one of
+    the screen around it.
 
     Args:
         opener: Opens what is shown.
@@ -59,10 +59,9 @@ class TerminalPane(Widget, can_focus=True):
     TerminalPane {
         width: 1fr;
         height: 1fr;
+        background: $background;
         border-top: solid $vm-rule;
         border-title-color: $vm-dim;
-        border-subtitle-color: $vm-dim;
-        border-subtitle-align: right;
     }
     TerminalPane:focus {
         border-top: solid $primary;
@@ -72,19 +71,6 @@ class TerminalPane(Widget, can_focus=True):
     """
     takes_all_keys: ClassVar[bool] = True
     """No key of the app's is taken before this widget sees it."""
-
-    class Command(Message):
-        """A key was typed after the prefix that is not the pane's own."""
-
-        def __init__(self, pane: TerminalPane, key: str) -> None:
-            super().__init__()
-            self.pane = pane
-            self.key = key
-
-        @property
-        def control(self) -> TerminalPane:
-            """The pane."""
-            return self.pane
 
     class Ended(Message):
         """The program ended, or could not be started."""
@@ -133,8 +119,13 @@ class TerminalPane(Widget, can_focus=True):
         self.model.on_copy = self._copy_asked
         self.on_typed: Callable[[TerminalPane, bytes], None] = lambda pane, data: None
         """Called with what was typed or pasted here."""
+        self.on_command: Callable[[TerminalPane, str], None] = lambda pane, key: None
+        """Called with a key after the prefix that is not the pane's own; at once, so that a focus that it
+        moves is moved before the next key comes."""
         self.source: Terminal | None = None
         """What is shown, while it runs."""
+        self.told = ""
+        """What its title says beside its name."""
         self.ended: str = ""
         """Why nothing runs; empty while something does."""
         self.reading = False
@@ -340,7 +331,6 @@ class TerminalPane(Widget, can_focus=True):
         name = self.label
         if self.model.title and self.model.title != name:
             name = f"{name}: {self.model.title}"
-        self.border_title = f"{'! ' if self._rung else ''}{_plain(name)}"
         if self._typing is not None:
             told = f"/{self._typing}▏"
         elif self.ended:
@@ -353,7 +343,9 @@ class TerminalPane(Widget, can_focus=True):
             told = f"{self.prefix} …"
         else:
             told = ""
-        self.border_subtitle = _plain(told)
+        self.told = told
+        shown = f"{name} · {told}" if told else name
+        self.border_title = f"{'! ' if self._rung else ''}{_plain(shown)}"
 
     def _copy_asked(self, text: str) -> None:
         self.post_message(self.CopyAsked(self, text))
@@ -381,7 +373,10 @@ class TerminalPane(Widget, can_focus=True):
         """Send a key to the program, unless it is meant for the pane."""
         event.stop()
         event.prevent_default()
-        if self._typing is not None:
+        focused = self.screen.focused
+        if focused is not self and isinstance(focused, TerminalPane):
+            focused.post_message(event.copy())  # typed right after the key that moved the focus
+        elif self._typing is not None:
             self._search_key(event)
         elif self._prefixed:
             self._prefixed = False
@@ -411,7 +406,7 @@ class TerminalPane(Widget, can_focus=True):
         elif key == "y":
             self.copy()
         else:
-            self.post_message(self.Command(self, key))
+            self.on_command(self, key)
 
     def read(self, lines: int) -> None:
         """Look at the scrollback; keys move in it until ``q``."""
