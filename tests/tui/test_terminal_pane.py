@@ -300,3 +300,26 @@ async def test_recordings(tmp_path) -> None:
         pane = pilot.app.screen.panes[0]
         await until(lambda: bool(pane.ended), "an end")
     assert "recorded" in (tmp_path / "terminal-1.cast").read_text()
+
+
+async def test_only_the_line_that_changed_is_painted() -> None:
+    async with Host(opener("cat")).run_test(size=(60, 12)) as pilot:
+        _, pane = await started(pilot)
+        await pilot.press("a")
+        await until(lambda: "a" in seen(pane), "an echo")
+        await pilot.pause()
+        painted: list[int] = []
+        original = pane.render_line
+        pane.render_line = lambda y: painted.append(y) or original(y)
+        await pilot.press("b")
+        await until(lambda: pane.model.line(pane.model.top).text() == "ab" and painted, "the next echo")
+        await pilot.pause()
+        assert set(painted) == {0}
+
+
+@pytest.mark.parametrize("title", ["[/b] [link=x", "\\\\[b", "[@click=app.quit]x[/]"])
+async def test_a_hostile_title_is_text(title) -> None:
+    command = f"printf '\\033]2;%s\\007' '{title}'; exec cat"
+    async with Host(opener("sh", "-c", command)).run_test(size=(60, 12)) as pilot:
+        _, pane = await started(pilot)
+        await until(lambda: pane._border_title.plain == f"host: {title}", "the title")

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
+from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -124,6 +125,7 @@ class TerminalPane(Widget, can_focus=True):
         moves is moved before the next key comes."""
         self.source: Terminal | None = None
         """What is shown, while it runs."""
+        self._title_shown = ""
         self.told = ""
         """What its title says beside its name."""
         self.ended: str = ""
@@ -344,8 +346,10 @@ class TerminalPane(Widget, can_focus=True):
         else:
             told = ""
         self.told = told
-        shown = f"{name} · {told}" if told else name
-        self.border_title = f"{'! ' if self._rung else ''}{_plain(shown)}"
+        shown = f"{'! ' if self._rung else ''}{name}{' · ' if told else ''}{told}"
+        if shown != self._title_shown:  # a new title paints the whole pane
+            self._title_shown = shown
+            self.border_title = Content(shown)
 
     def _copy_asked(self, text: str) -> None:
         self.post_message(self.CopyAsked(self, text))
@@ -608,8 +612,3 @@ class TerminalPane(Widget, can_focus=True):
             self.send(encode_key(key, None, modes) * _WHEEL_LINES)
         else:
             self.scroll_lines(lines)
-
-
-def _plain(text: str) -> str:
-    """Return text that a title does not take for markup."""
-    return text.replace("[", "\\[")
