@@ -32,7 +32,9 @@ from app.tui.run_session import RunSession
 from app.tui.screens.dialogs import Closing, Confirm, Help, Report
 from app.tui.screens.output import OutputScreen
 from app.tui.screens.run import RunScreen
+from app.tui.screens.terminal import TerminalScreen
 from app.tui.screens.tests import TestsScreen
+from app.tui.terminal.machine_source import MachineTerminals
 from app.tui.test_rows import TestRows
 from app.tui.walk_in import Walk, walk_in
 
@@ -296,6 +298,15 @@ class Workbench(App[int]):
     def _say_not(self, title: str, error: Exception) -> None:
         text = "\n".join(explain(error)).strip()
         self.notify(text, title=title, severity="error", timeout=10, markup=False)
+
+    def open_terminal(self, machine: str) -> None:
+        """Open terminals in a kept machine."""
+        terminals = MachineTerminals(self.engine.adopt, machine)
+        self.push_screen(TerminalScreen(terminals.open, label=machine, release=terminals.release))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave every key to a focused terminal."""
+        return not getattr(self.focused, "takes_all_keys", False)
 
     # everywhere
 

@@ -96,6 +96,7 @@ SCOPES: dict[str, tuple[Key, ...]] = {
             "Open a step's whole output.",
             True,
         ),
+        Key("run.terminal", "A", "terminal", "terminal", "Open terminal panes in the test's kept machine."),
         Key("run.follow", "F", "follow", "follow", "Console: follow the end, or stay where it is."),
         Key("run.search", "slash", "search", "search", "Search the console.", True, True),
         Key("run.next-hit", "n", "hit(1)", "next hit", "Next place where the searched text occurs."),

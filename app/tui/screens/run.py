@@ -245,6 +245,14 @@ class RunScreen(Screen[None]):
         begin = len(paths) - 1 if step.outcome is Outcome.FAILED else 0
         self.app.push_screen(OutputScreen(title, paths, begin))
 
+    def action_terminal(self) -> None:
+        """Open a terminal in the machine that was kept."""
+        test = self.run_list.current
+        if test is None or test.kept is None:
+            self.notify("Its machine was not kept. vmbench run --keep on-failure keeps it next time.")
+            return
+        self.workbench.open_terminal(test.kept.machine)
+
     def action_follow(self) -> None:
         """Follow the console's end, or stay."""
         self.console.following = not self.console.following

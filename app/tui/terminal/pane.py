@@ -1,0 +1,614 @@
+"""The pane that shows a terminal and types into it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.content import Content
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+
+from app.tui.terminal.keys import Mouse, encode_focus, encode_key, encode_mouse, encode_paste
+from app.tui.terminal.model import LARGEST_COPY, Place, TerminalModel
+from app.tui.terminal.painting import Palette, strip_of
+
+if TYPE_CHECKING:
+    from app.tui.terminal.cast import CastWriter
+    from backends.base import Terminal
+
+Opener = Callable[[int, int], Awaitable["Terminal"]]
+"""Opens what a pane shows, for columns and rows."""
+
+PREFIX = "ctrl+g"
+"""Neither tmux's (ctrl+b) nor screen's (ctrl+a), and a shell only rings the bell for it."""
+
+BACKGROUND_FRAME = 1 / 15
+FOCUSED_FRAME = 1 / 60
+LONGEST_FRAME = 0.15
+"""Seconds after which a frame that a program began is shown though it did not end it."""
+
+_FLOOD = 8192
+"""Bytes at once from which on frames wait for their turn."""
+_SLICE = 4096
+_SLICE_TIME = 0.002
+_WHEEL_LINES = 3
+
+
+class TerminalPane(Widget, can_focus=True):
+    """A terminal: its screen, its scrollback, and a keyboard that leads into it.
+
+    Every key goes to the program but the prefix key; what follows that one is a command of the pane
+    (``[`` reads the scrollback, ``/`` searches it, ``y`` copies, the prefix itself is sent) or one of
+    the screen around it.
+
+    Args:
+        opener: Opens what is shown.
+        label: What it is, for the title.
+        prefix: The prefix key.
+        history: Lines of scrollback to keep.
+        recorder: What writes down all that is printed.
+    """
+
+    DEFAULT_CSS = """
+    TerminalPane {
+        width: 1fr;
+        height: 1fr;
+        background: $background;
+        border-top: solid $vm-rule;
+        border-title-color: $vm-dim;
+    }
+    TerminalPane:focus {
+        border-top: solid $primary;
+        border-title-color: $primary;
+        border-title-style: bold;
+    }
+    """
+    takes_all_keys: ClassVar[bool] = True
+    """No key of the app's is taken before this widget sees it."""
+
+    class Ended(Message):
+        """The program ended, or could not be started."""
+
+        def __init__(self, pane: TerminalPane, code: int | None) -> None:
+            super().__init__()
+            self.pane = pane
+            self.code = code
+
+        @property
+        def control(self) -> TerminalPane:
+            """The pane."""
+            return self.pane
+
+    class CopyAsked(Message):
+        """The program wants text copied (OSC 52)."""
+
+        def __init__(self, pane: TerminalPane, text: str) -> None:
+            super().__init__()
+            self.pane = pane
+            self.text = text
+
+        @property
+        def control(self) -> TerminalPane:
+            """The pane."""
+            return self.pane
+
+    def __init__(
+        self,
+        opener: Opener,
+        *,
+        label: str = "terminal",
+        prefix: str = PREFIX,
+        history: int = 5000,
+        recorder: CastWriter | None = None,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self._opener = opener
+        self.label = label
+        self.prefix = prefix
+        self.recorder = recorder
+        self.model = TerminalModel(history=history)
+        self.model.on_reply = self.send
+        self.model.on_bell = self._bell
+        self.model.on_copy = self._copy_asked
+        self.on_typed: Callable[[TerminalPane, bytes], None] = lambda pane, data: None
+        """Called with what was typed or pasted here."""
+        self.on_command: Callable[[TerminalPane, str], None] = lambda pane, key: None
+        """Called with a key after the prefix that is not the pane's own; at once, so that a focus that it
+        moves is moved before the next key comes."""
+        self.source: Terminal | None = None
+        """What is shown, while it runs."""
+        self._title_shown = ""
+        self.told = ""
+        """What its title says beside its name."""
+        self.ended: str = ""
+        """Why nothing runs; empty while something does."""
+        self.reading = False
+        """Whether keys move through the scrollback instead of reaching the program."""
+        self._prefixed = False
+        self._view: int | None = None
+        self._strips: dict[int, Strip] = {}
+        self._cursor_line = 0
+        self._painted = 0.0
+        self._frame: Timer | None = None
+        self._words = ""
+        self._typing: str | None = None
+        self._hits: list[tuple[Place, int]] = []
+        self._hit = -1
+        self._anchor: Place | None = None
+        self._selected: tuple[Place, Place] | None = None
+        self._button = 0
+        self._serving: asyncio.Task[None] | None = None
+        self._rung = False
+        self._palette = Palette()
+
+    # life
+
+    def on_mount(self) -> None:
+        """Take the theme's colours."""
+        self._take_colours()
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self._take_colours())
+
+    def _take_colours(self) -> None:
+        variables = self.app.get_css_variables()
+        self._palette = Palette(
+            foreground=variables["foreground"],
+            background=variables["background"],
+            dark=self.app.current_theme.dark,
+            selection=variables.get("vm-cursor", variables["panel"]),
+            hit=variables.get("vm-hit", variables["panel"]),
+        )
+        self._repaint_all()
+
+    async def on_unmount(self) -> None:
+        """Hang up."""
+        if self._serving is not None:
+            self._serving.cancel()
+            await asyncio.gather(self._serving, return_exceptions=True)
+        if self.recorder is not None:
+            self.recorder.close()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Give the program the room there is; the first time, start it."""
+        columns, rows = self.size.width, self.size.height
+        if not columns or not rows:
+            return
+        self.model.resize(columns, rows)
+        self._view = None if not self.reading else self._view
+        self._repaint_all()
+        if self.recorder is not None:
+            self.recorder.resize(columns, rows)
+        if self.source is not None:
+            self.source.resize(columns, rows)
+        elif self._serving is None:
+            self.connect()
+
+    def connect(self) -> None:
+        """Start the program, or start it again."""
+        if self._serving is not None and not self._serving.done():
+            return
+        self.ended = ""
+        self._title()
+        self._serving = asyncio.create_task(self._run(), name=f"terminal {self.label}")
+
+    async def _run(self) -> None:
+        code: int | None = None
+        source: Terminal | None = None
+        try:
+            source = await self._opener(self.model.columns, self.model.lines)
+            self.source = source
+            source.resize(self.model.columns, self.model.lines)
+            while data := await source.read():
+                await self._show(data)
+            code = await source.wait()
+            self.ended = f"ended with exit code {code}"
+        except Exception as error:
+            remedy = getattr(error, "remedy", "")
+            self.ended = f"{error}{f' ({remedy})' if remedy else ''}"
+        finally:
+            self.source = None
+            if source is not None:
+                await source.close()
+        self.model.feed(b"\x18\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?2004l\x1b[?1004l")
+        self._paint()
+        self._title()
+        self.post_message(self.Ended(self, code))
+
+    async def _show(self, data: bytes) -> None:
+        """Take what was printed, in slices, so that keys are never held up."""
+        if self.recorder is not None:
+            self.recorder.output(data)
+        began = time.monotonic()
+        for position in range(0, len(data), _SLICE):
+            self.model.feed(data[position : position + _SLICE])
+            if time.monotonic() - began > _SLICE_TIME:
+                self._ask_to_paint(len(data))
+                await asyncio.sleep(0)
+                began = time.monotonic()
+        self._ask_to_paint(len(data))
+
+    # painting
+
+    def _ask_to_paint(self, size: int) -> None:
+        if self._frame is not None:
+            return
+        pause = FOCUSED_FRAME if self.has_focus else BACKGROUND_FRAME
+        since = time.monotonic() - self._painted
+        if since >= pause and size < _FLOOD and not self.model.modes.synchronized:
+            self._paint()
+        else:
+            wait = LONGEST_FRAME if self.model.modes.synchronized else max(pause - since, pause / 2)
+            self._frame = self.set_timer(wait, self._paint)
+            if self.model.modes.synchronized:
+                return
+
+    def _paint(self) -> None:
+        if self._frame is not None:
+            self._frame.stop()
+            self._frame = None
+        if not self.is_mounted:
+            return
+        self._painted = time.monotonic()
+        update = self.model.take()
+        top = self.model.top
+        changed = {top + y for y in update.rows}
+        cursor_line = top + update.cursor.y
+        if cursor_line != self._cursor_line:
+            changed.add(self._cursor_line)
+            self._cursor_line = cursor_line
+        changed.add(cursor_line)
+        if len(changed) >= self.model.lines:
+            self._strips.clear()
+            if self._view is None:
+                self.refresh()
+        else:
+            for line in changed:
+                self._strips.pop(line, None)
+                y = line - self.view_top
+                if 0 <= y < self.size.height:
+                    self.refresh(Region(0, y, self.size.width, 1))
+        self._title()
+
+    def _repaint_all(self) -> None:
+        self._strips.clear()
+        self.refresh()
+
+    @property
+    def view_top(self) -> int:
+        """Number of the line at the top of what is seen."""
+        if self._view is None:
+            return self.model.top
+        return max(self._view, self.model.first)
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line of what is seen."""
+        model, width = self.model, self.size.width
+        line = self.view_top + y
+        strip = self._strips.get(line)
+        if strip is not None and strip.cell_length == width:
+            return strip
+        try:
+            row = model.line(line)
+        except IndexError:
+            return strip_of([], width, self._palette)
+        cursor = model.cursor
+        here = cursor.visible and line == model.top + cursor.y and not self.ended
+        strip = strip_of(
+            row,
+            width,
+            self._palette,
+            reverse=model.modes.reverse,
+            cursor=cursor.x if here else None,
+            cursor_shape=cursor.shape,
+            focused=self.has_focus and not self.reading,
+            marked=self._marks(line, len(row)),
+        )
+        if len(self._strips) > 500:
+            self._strips.clear()
+        self._strips[line] = strip
+        return strip
+
+    def _marks(self, line: int, width: int) -> list[tuple[int, int, str]]:
+        marks = []
+        if self.reading or self._typing is not None:
+            for place, length in self._hits:
+                if place.line == line:
+                    marks.append((place.column, place.column + length, self._palette.hit))
+        if self._selected is not None:
+            start, stop = sorted(self._selected)
+            if start.line <= line <= stop.line:
+                begin = start.column if line == start.line else 0
+                end = stop.column if line == stop.line else width
+                marks.append((begin, end, self._palette.selection))
+        return marks
+
+    def _title(self) -> None:
+        name = self.label
+        if self.model.title and self.model.title != name:
+            name = f"{name}: {self.model.title}"
+        if self._typing is not None:
+            told = f"/{self._typing}▏"
+        elif self.ended:
+            told = f"{self.ended} · enter: again · {self.prefix} x: close"
+        elif self.reading:
+            above = self.model.top - self.view_top
+            hits = f" · {self._hit + 1} of {len(self._hits)}" if self._words else ""
+            told = f"{above} lines up{hits} · / search · q: back"
+        elif self._prefixed:
+            told = f"{self.prefix} …"
+        else:
+            told = ""
+        self.told = told
+        shown = f"{'! ' if self._rung else ''}{name}{' · ' if told else ''}{told}"
+        if shown != self._title_shown:  # a new title paints the whole pane
+            self._title_shown = shown
+            self.border_title = Content(shown)
+
+    def _copy_asked(self, text: str) -> None:
+        self.post_message(self.CopyAsked(self, text))
+
+    def _bell(self) -> None:
+        if self.has_focus:
+            self.app.bell()
+        else:
+            self._rung = True
+
+    # keys
+
+    def send(self, data: bytes) -> None:
+        """Type bytes into the program, if one runs."""
+        if self.source is not None and data:
+            self.source.write(data)
+            if self.recorder is not None:
+                self.recorder.input(data)
+
+    def _type(self, data: bytes) -> None:
+        self.send(data)
+        self.on_typed(self, data)
+
+    async def on_key(self, event: events.Key) -> None:
+        """Send a key to the program, unless it is meant for the pane."""
+        event.stop()
+        event.prevent_default()
+        focused = self.screen.focused
+        if focused is not self and isinstance(focused, TerminalPane):
+            focused.post_message(event.copy())  # typed right after the key that moved the focus
+        elif self._typing is not None:
+            self._search_key(event)
+        elif self._prefixed:
+            self._prefixed = False
+            self._command(event.key, event.character)
+        elif event.key == self.prefix:
+            self._prefixed = True
+        elif self.reading:
+            self._read_key(event.key)
+        elif self.ended:
+            if event.key == "enter":
+                self.connect()
+        else:
+            self._select(None)
+            self._leave_view()
+            self._type(encode_key(event.key, event.character, self.model.modes))
+            return
+        self._title()
+
+    def _command(self, key: str, character: str | None) -> None:
+        if key == self.prefix:
+            self.send(encode_key(key, character, self.model.modes))
+        elif key in ("left_square_bracket", "pageup"):
+            self.read(-self.size.height // 2 if key == "pageup" else 0)
+        elif key == "slash":
+            self.read(0)
+            self._typing = ""
+        elif key == "y":
+            self.copy()
+        else:
+            self.on_command(self, key)
+
+    def read(self, lines: int) -> None:
+        """Look at the scrollback; keys move in it until ``q``."""
+        self.reading = True
+        if self._view is None:
+            self._view = self.model.top
+        self.scroll_lines(lines)
+        self._repaint_all()
+
+    def scroll_lines(self, count: int) -> None:
+        """Move through the scrollback."""
+        target = max(self.model.first, min(self.view_top + count, self.model.top))
+        self._view = target if target < self.model.top or self.reading else None
+        self.refresh()
+        self._title()
+
+    def _leave_view(self) -> None:
+        if self._view is not None or self.reading:
+            self._view, self.reading = None, False
+            self._hits, self._words = [], ""
+            self._repaint_all()
+
+    def _read_key(self, key: str) -> None:
+        page = max(self.size.height - 1, 1)
+        steps = {"up": -1, "k": -1, "down": 1, "j": 1, "pageup": -page, "ctrl+b": -page, "pagedown": page}
+        steps |= {"ctrl+f": page, "space": page, "home": -(10**9), "g": -(10**9), "end": 10**9, "G": 10**9}
+        if key in steps:
+            self.scroll_lines(steps[key])
+        elif key == "slash":
+            self._typing = ""
+        elif key in ("n", "N"):
+            self._go_to_hit(-1 if key == "n" else 1)
+        elif key == "y":
+            self.copy()
+        elif key in ("q", "escape", "enter"):
+            self._leave_view()
+
+    def _search_key(self, event: events.Key) -> None:
+        assert self._typing is not None
+        if event.key == "enter":
+            words, self._typing = self._typing, None
+            self.search(words)
+        elif event.key == "escape":
+            self._typing = None
+        elif event.key == "backspace":
+            self._typing = self._typing[:-1]
+        elif event.character is not None and event.is_printable:
+            self._typing += event.character
+
+    def search(self, words: str) -> int:
+        """Find text in the scrollback and the screen, go to the last place, and return how many there are."""
+        self._words, self._hits = words, self.model.find(words)
+        self._hit = len(self._hits)
+        self.reading = True
+        if self._view is None:
+            self._view = self.model.top
+        if self._hits:
+            self._go_to_hit(-1)
+        else:
+            self._hit = -1
+        self._repaint_all()
+        return len(self._hits)
+
+    def _go_to_hit(self, step: int) -> None:
+        if not self._hits:
+            return
+        self._hit = (self._hit + step) % len(self._hits)
+        line = self._hits[self._hit][0].line
+        if not self.view_top <= line < self.view_top + self.size.height:
+            self._view = max(self.model.first, min(line - self.size.height // 2, self.model.top))
+        self._repaint_all()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Type what was pasted."""
+        event.stop()
+        event.prevent_default()
+        if self._typing is not None:
+            self._typing += event.text.split("\n")[0]
+            self._title()
+            return
+        self._leave_view()
+        self._type(encode_paste(event.text, self.model.modes))
+
+    def on_focus(self) -> None:
+        """Tell the program, and show the cursor."""
+        self._rung = False
+        self.send(encode_focus(True, self.model.modes))
+        self._cursor_changed()
+
+    def on_blur(self) -> None:
+        """Tell the program, and show the cursor as one that waits."""
+        self._prefixed = False
+        self.send(encode_focus(False, self.model.modes))
+        self._cursor_changed()
+
+    def _cursor_changed(self) -> None:
+        self._strips.pop(self._cursor_line, None)
+        self.refresh(Region(0, max(self._cursor_line - self.view_top, 0), max(self.size.width, 1), 1))
+        self._title()
+
+    # selection and mouse
+
+    def copy(self) -> None:
+        """Copy what is selected, or all that is seen."""
+        if self._selected is not None:
+            start, stop = sorted(self._selected)
+        else:
+            start = Place(self.view_top, 0)
+            stop = Place(self.view_top + self.size.height - 1, self.model.columns)
+        text = self.model.text(start, stop)
+        if len(text.encode()) > LARGEST_COPY:
+            self.notify(f"More than {LARGEST_COPY // 1000} kB is too much to copy.", severity="warning")
+        elif text:
+            self.app.copy_to_clipboard(text)
+            self.notify(f"Copied {len(text)} characters.")
+
+    def _select(self, selection: tuple[Place, Place] | None) -> None:
+        if selection != self._selected:
+            self._selected = selection
+            self._repaint_all()
+
+    def _place(self, event: events.MouseEvent) -> Place:
+        """Return the cell under the mouse; the border's is the nearest one."""
+        offset = event.get_content_offset_capture(self)
+        y = max(0, min(offset.y, self.size.height - 1))
+        return Place(self.view_top + y, max(0, min(offset.x, self.size.width)))
+
+    def _report(self, what: Mouse, button: int, event: events.MouseEvent) -> bool:
+        """Report the mouse to the program; return whether it wants such reports at all."""
+        modes = self.model.modes
+        if not modes.mouse or event.shift or self._view is not None or self.source is None:
+            return False
+        place = self._place(event)
+        x, y = min(place.column, self.size.width - 1), place.line - self.model.top
+        self.send(encode_mouse(what, button, x, y, modes, alt=event.meta, ctrl=event.ctrl))
+        return True
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Begin to select, unless the program wants the mouse; shift takes it from the program."""
+        event.stop()
+        self._button = event.button
+        if self._report(Mouse.PRESS, event.button, event):
+            return
+        if event.button == 1:
+            self.capture_mouse()
+            self._anchor = self._place(event)
+            self._select(None)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Select, or report."""
+        event.stop()
+        if self._anchor is not None:
+            offset = event.get_content_offset_capture(self)
+            if offset.y < 0:
+                self.scroll_lines(-1)
+            elif offset.y >= self.size.height:
+                self.scroll_lines(1)
+            self._select((self._anchor, self._place(event)))
+        else:
+            self._report(Mouse.MOVE, event.button or self._button, event)
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """Copy what was selected, or report."""
+        event.stop()
+        button, self._button = self._button, 0
+        if self._anchor is not None:
+            self.release_mouse()
+            self._anchor = None
+            if self._selected is not None and self._selected[0] != self._selected[1]:
+                self.copy()
+        else:
+            self._report(Mouse.RELEASE, button, event)
+
+    def on_click(self, event: events.Click) -> None:
+        """Select a word by two clicks, a line by three."""
+        if event.chain < 2 or (self.model.modes.mouse and not event.shift):
+            return
+        place = self._place(event)
+        if event.chain == 2:
+            self._select(self.model.word_at(place))
+        else:
+            self._select((Place(place.line, 0), Place(place.line, self.model.columns)))
+        self.copy()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Scroll, or tell the program."""
+        self._wheel(event, Mouse.WHEEL_UP, -_WHEEL_LINES, "up")
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Scroll, or tell the program."""
+        self._wheel(event, Mouse.WHEEL_DOWN, _WHEEL_LINES, "down")
+
+    def _wheel(self, event: events.MouseEvent, what: Mouse, lines: int, key: str) -> None:
+        event.stop()
+        modes = self.model.modes
+        if self._report(what, 0, event):
+            return
+        if modes.alternate and modes.alternate_scroll and not self.reading and not event.shift:
+            self.send(encode_key(key, None, modes) * _WHEEL_LINES)
+        else:
+            self.scroll_lines(lines)

@@ -1,0 +1,102 @@
+"""Select graphic rendition: what ``CSI … m`` makes of a style."""
+
+from __future__ import annotations
+
+from app.tui.terminal.cells import DEFAULT, PLAIN, RGB, Style
+
+_FLAGS: dict[int, dict[str, bool | int]] = {
+    1: {"bold": True},
+    2: {"faint": True},
+    3: {"italics": True},
+    4: {"underline": 1},
+    5: {"blink": True},
+    6: {"blink": True},
+    7: {"reverse": True},
+    8: {"conceal": True},
+    9: {"strike": True},
+    21: {"underline": 2},
+    22: {"bold": False, "faint": False},
+    23: {"italics": False},
+    24: {"underline": 0},
+    25: {"blink": False},
+    27: {"reverse": False},
+    28: {"conceal": False},
+    29: {"strike": False},
+    39: {"fg": DEFAULT},
+    49: {"bg": DEFAULT},
+    53: {"overline": True},
+    55: {"overline": False},
+    59: {"underline_colour": DEFAULT},
+}
+for _n in range(8):
+    _FLAGS[30 + _n] = {"fg": _n}
+    _FLAGS[40 + _n] = {"bg": _n}
+    _FLAGS[90 + _n] = {"fg": 8 + _n}
+    _FLAGS[100 + _n] = {"bg": 8 + _n}
+
+_CLEARED: dict[str, bool | int] = {name: value for name, value in PLAIN._asdict().items() if name != "link"}
+_COLOURS = {38: "fg", 48: "bg", 58: "underline_colour"}
+
+
+def apply(style: Style, parameters: str) -> Style:
+    """Return the style that SGR parameters make of another; what they say wrongly is passed over.
+
+    Args:
+        style: The style before.
+        parameters: Numbers parted by semicolons, sub-parameters by colons.
+    """
+    fields: dict[str, bool | int] = {}
+    items = parameters.split(";")
+    position = 0
+    while position < len(items):
+        item = items[position]
+        position += 1
+        head, colon, rest = item.partition(":")
+        code = _number(head)
+        if code == 0 and not colon:
+            fields = dict(_CLEARED)
+        elif code in _COLOURS:
+            if colon:
+                colour = _with_colons(rest.split(":"))
+            else:
+                colour, taken = _with_semicolons(items[position : position + 4])
+                position += taken
+            if colour is not None:
+                fields[_COLOURS[code]] = colour
+        elif colon:
+            if code == 4 and (kind := _number(rest)) <= 5:
+                fields["underline"] = kind
+        elif code in _FLAGS:
+            fields.update(_FLAGS[code])
+    return style._replace(**fields) if fields else style  # type: ignore[arg-type]
+
+
+def _number(text: str) -> int:
+    return min(int(text), 99999) if text.isdigit() and len(text) < 10 else 0
+
+
+def _rgb(red: int, green: int, blue: int) -> int | None:
+    if max(red, green, blue) > 255:
+        return None
+    return RGB | red << 16 | green << 8 | blue
+
+
+def _with_colons(parts: list[str]) -> int | None:
+    kind, values = _number(parts[0]), [_number(part) for part in parts[1:]]
+    if kind == 5 and values and values[0] <= 255:
+        return values[0]
+    if kind == 2 and len(values) >= 4:
+        return _rgb(*values[1:4])  # the first one names a colour space
+    if kind == 2 and len(values) == 3:
+        return _rgb(*values)
+    return None
+
+
+def _with_semicolons(items: list[str]) -> tuple[int | None, int]:
+    values = [_number(item) for item in items]
+    if values[:1] == [5]:
+        ok = len(values) > 1 and values[1] <= 255
+        return (values[1] if ok else None), 2
+    if values[:1] == [2]:
+        return (_rgb(*values[1:4]) if len(values) == 4 else None), 4
+    return None, 1

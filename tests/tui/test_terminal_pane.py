@@ -1,0 +1,325 @@
+"""The terminal screen with real programs on PTYs of this host."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+
+import pytest
+from textual.app import App
+from textual.events import MouseDown, MouseMove, MouseUp, Paste
+
+from app.tui import theme
+from app.tui.screens.dialogs import Confirm
+from app.tui.screens.terminal import TerminalScreen
+from app.tui.terminal.local_pty import LocalPty
+from backends.base import BackendError
+
+ENV = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PS1": "$ ", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
+
+
+class Host(App[None]):
+    """An app that shows terminals and nothing else."""
+
+    def __init__(self, opener, **options) -> None:
+        super().__init__()
+        self.opener, self.options = opener, options
+        self.copied: list[str] = []
+        for known in theme.THEMES:
+            self.register_theme(known)
+        self.theme = theme.DARK.name
+
+    def on_mount(self) -> None:
+        self.push_screen(TerminalScreen(self.opener, label="host", **self.options))
+
+    def copy_to_clipboard(self, text: str) -> None:
+        self.copied.append(text)
+
+    def check_action(self, action, parameters):
+        return not getattr(self.focused, "takes_all_keys", False)
+
+
+def opener(*command: str):
+    async def open_it(columns: int, rows: int) -> LocalPty:
+        return await LocalPty.open(command or ("sh",), columns=columns, rows=rows, env=ENV)
+
+    return open_it
+
+
+async def until(check, what: str) -> None:
+    for _ in range(1000):
+        if check():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"it never came to {what}")
+
+
+def seen(pane) -> str:
+    """What the pane shows, taken from the strips it paints."""
+    return "\n".join(pane.render_line(y).text.rstrip() for y in range(pane.size.height))
+
+
+async def started(pilot):
+    await pilot.pause()
+    screen = pilot.app.screen
+    assert isinstance(screen, TerminalScreen)
+    pane = screen.panes[0]
+    await until(lambda: pane.source is not None, "a program")
+    return screen, pane
+
+
+async def test_what_is_typed_reaches_the_program_and_its_output_is_shown() -> None:
+    async with Host(opener()).run_test(size=(60, 12)) as pilot:
+        _, pane = await started(pilot)
+        await until(lambda: "$" in seen(pane), "a prompt")
+        await pilot.press(*"echo $((6*7))", "enter")
+        await until(lambda: "\n42\n" in seen(pane), "the result")
+
+
+@pytest.mark.parametrize(
+    ("keys", "sent"),
+    [
+        (["ctrl+c"], b"\x03"),
+        (["ctrl+q"], b"\x11"),
+        (["ctrl+p"], b"\x10"),
+        (["q", "t", "question_mark"], b"qt?"),
+        (["escape"], b"\x1b"),
+        (["tab", "shift+tab"], b"\t\x1b[Z"),
+        (["f1", "up", "ctrl+left"], b"\x1bOP\x1b[A\x1b[1;5D"),
+        (["ctrl+g", "ctrl+g"], b"\x07"),
+        (["ctrl+b"], b"\x02"),
+    ],
+)
+async def test_every_other_key_reaches_the_guest(keys, sent) -> None:
+    async with Host(opener("sh", "-c", "stty raw -echo; echo ready; od -An -v -tx1 -w1")).run_test() as pilot:
+        _, pane = await started(pilot)
+        await until(lambda: "ready" in seen(pane), "a raw terminal")
+        await pilot.press(*keys)
+        words = sent.hex(" ").split()
+        await until(lambda: seen(pane).split()[1:] == words, f"{words}")
+
+
+async def test_large_paste_arrives_intact(tmp_path) -> None:
+    text = "".join(f"line {n:08d} of what is pasted\n" for n in range(3500))
+    target = tmp_path / "got"
+    command = f"stty raw -echo; echo ready; head -c {len(text)} >{target}; echo done"
+    async with Host(opener("sh", "-c", command)).run_test() as pilot:
+        _, pane = await started(pilot)
+        await until(lambda: "ready" in seen(pane), "a raw terminal")
+        pane.post_message(Paste(text))
+        await until(lambda: "done" in seen(pane), "the end of the paste")
+    assert len(text) > 100_000
+    intact = target.read_bytes() == text.replace("\n", "\r").encode()
+    assert intact  # without a diff of it
+
+
+async def test_resize_reaches_the_program() -> None:
+    async with Host(opener()).run_test(size=(60, 12)) as pilot:
+        _, pane = await started(pilot)
+        await pilot.press(*"stty size", "enter")
+        await until(lambda: "\n10 60\n" in seen(pane), "the first size")
+        await pilot.resize_terminal(70, 20)
+        await until(lambda: pane.model.columns == 70, "the new width")
+        await pilot.press(*"stty size", "enter")
+        await until(lambda: "\n18 70\n" in seen(pane), "the new size")
+
+
+async def test_exit_status_is_shown_and_enter_starts_it_again() -> None:
+    async with Host(opener("sh", "-c", "echo over; exit 3")).run_test(size=(60, 12)) as pilot:
+        await pilot.pause()
+        pane = pilot.app.screen.panes[0]
+        await until(lambda: bool(pane.ended), "an end")
+        assert "exit code 3" in pane.told
+        assert "enter: again" in pane.told
+        assert seen(pane).count("over") == 1
+        await pilot.press("enter")
+        await until(lambda: seen(pane).count("over") == 2, "a second time")
+
+
+async def test_what_cannot_be_opened_is_told_with_the_remedy() -> None:
+    async def refuse(columns: int, rows: int) -> LocalPty:
+        raise BackendError("the machine is stopped", remedy="vmbench start it")
+
+    async with Host(refuse).run_test() as pilot:
+        await pilot.pause()
+        pane = pilot.app.screen.panes[0]
+        await until(lambda: bool(pane.ended), "a refusal")
+        assert "the machine is stopped (vmbench start it)" in pane.told
+
+
+async def test_scrollback_by_keys() -> None:
+    async with Host(opener()).run_test(size=(60, 12)) as pilot:
+        _, pane = await started(pilot)
+        await pilot.press(*"seq 100", "enter")
+        await until(lambda: "\n100\n" in seen(pane), "the last line")
+        await pilot.press("ctrl+g", "left_square_bracket", "g")
+        assert "seq 100" in seen(pane)
+        await pilot.press("q")
+        assert "\n100\n" in seen(pane)
+
+
+async def test_search() -> None:
+    async with Host(opener()).run_test(size=(60, 12)) as pilot:
+        _, pane = await started(pilot)
+        await pilot.press(*"seq 300", "enter")
+        await until(lambda: "\n300\n" in seen(pane), "the last line")
+        await pilot.press("ctrl+g", "slash", *"77", "enter")
+        assert "3 of 3" in pane.told
+        assert "277" in seen(pane)
+        await pilot.press("n", "n")
+        assert "\n77\n" in seen(pane)
+        await pilot.press("x", "escape")
+        assert "\n300\n" in seen(pane)
+
+
+async def test_wheel_scrolls_and_typing_returns() -> None:
+    async with Host(opener()).run_test(size=(60, 12)) as pilot:
+        _, pane = await started(pilot)
+        await pilot.press(*"seq 100", "enter")
+        await until(lambda: "\n100\n" in seen(pane), "the last line")
+        before = pane.view_top
+        await pilot._post_mouse_events([_scroll_up()], pane, offset=(5, 5))
+        assert pane.view_top == before - 3
+        await pilot.press("x")
+        assert pane.view_top == pane.model.top
+
+
+def _scroll_up():
+    from textual.events import MouseScrollUp
+
+    return MouseScrollUp
+
+
+async def test_selection_by_mouse_is_copied() -> None:
+    async with Host(opener("sh", "-c", "echo 'hello big world'; exec cat")).run_test(size=(60, 12)) as pilot:
+        _, pane = await started(pilot)
+        await until(lambda: "world" in seen(pane), "the text")
+        await pilot._post_mouse_events([MouseDown], pane, offset=(6, 1), button=1)
+        await pilot._post_mouse_events([MouseMove], pane, offset=(9, 1), button=1)
+        await pilot._post_mouse_events([MouseUp], pane, offset=(9, 1), button=1)
+        await pilot.pause()
+        assert pilot.app.copied == ["big"]
+
+
+async def test_mouse_reaches_a_program_that_asked_for_it() -> None:
+    command = "stty raw -echo; printf '\\033[?1000h\\033[?1006hready\\r\\n'; od -An -v -c -w1"
+    async with Host(opener("sh", "-c", command)).run_test(size=(60, 20)) as pilot:
+        _, pane = await started(pilot)
+        await until(lambda: "ready" in seen(pane) and pane.model.modes.mouse, "the mouse mode")
+        await pilot._post_mouse_events([MouseDown], pane, offset=(6, 3), button=1)
+        expected = ["033", "[", "<", "0", ";", "7", ";", "3", "M"]
+        await until(lambda: [word for word in seen(pane).split() if word != "ready"] == expected, "a report")
+
+
+async def test_copy_that_a_program_wants_is_asked_first() -> None:
+    command = "printf '\\033]52;c;aGVsbG8=\\007'; exec cat"
+    async with Host(opener("sh", "-c", command)).run_test() as pilot:
+        await until(lambda: isinstance(pilot.app.screen, Confirm), "a question")
+        assert pilot.app.copied == []
+        await pilot.press("y")
+        await until(lambda: pilot.app.copied == ["hello"], "a copy")
+
+
+async def test_splits_focus_zoom_and_close() -> None:
+    async with Host(opener()).run_test(size=(81, 24)) as pilot:
+        screen, first = await started(pilot)
+        await pilot.press("ctrl+g", "percent_sign")
+        await until(lambda: len(screen.panes) == 2, "two panes")
+        second = screen.panes[1]
+        await until(lambda: second.source is not None and screen.current is second, "a second program")
+        assert (first.region.width, second.region.width) == (40, 40)
+        await pilot.press("ctrl+g", "minus")
+        await until(lambda: len(screen.panes) == 3 and screen.panes[2].source is not None, "three panes")
+        assert screen.panes[2].region.y > second.region.y
+        await pilot.press("ctrl+g", "o")
+        assert screen.current is first
+        await pilot.press(*"echo only here", "enter")
+        await until(lambda: "\nonly here" in seen(first), "the echo")
+        assert "only" not in seen(second)
+        await pilot.press("ctrl+g", "z")
+        await pilot.pause()
+        assert first.region.width == 81
+        assert not second.display
+        await pilot.press("ctrl+g", "z", "ctrl+g", "x")
+        await until(lambda: isinstance(pilot.app.screen, Confirm), "a question")
+        await pilot.press("y")
+        await until(lambda: len(screen.panes) == 2, "two panes again")
+        await pilot.pause()
+        assert second.region.width == 81
+
+
+async def test_typing_into_all_panes() -> None:
+    async with Host(opener()).run_test(size=(81, 24)) as pilot:
+        screen, first = await started(pilot)
+        await pilot.press("ctrl+g", "percent_sign")
+        await until(lambda: len(screen.panes) == 2 and screen.panes[1].source is not None, "two panes")
+        await pilot.press("ctrl+g", "b", *"echo both", "enter")
+        for pane in screen.panes:
+            await until(lambda pane=pane: "\nboth" in seen(pane), "the echo in each")
+        assert first is screen.panes[0]
+
+
+async def test_leaving_hangs_up() -> None:
+    async with Host(opener()).run_test() as pilot:
+        _, pane = await started(pilot)
+        process = pane.source._process
+        await pilot.press("ctrl+g", "d")
+        await until(lambda: isinstance(pilot.app.screen, Confirm), "a question")
+        await pilot.press("y")
+        await until(lambda: process.returncode is not None, "the shell's end")
+
+
+async def test_a_flood_is_shown_to_its_end_and_keys_still_go_through() -> None:
+    async with Host(opener()).run_test(size=(60, 12)) as pilot:
+        _, pane = await started(pilot)
+        await pilot.press(*"yes flood", "enter")
+        await until(lambda: seen(pane).count("flood") > 8, "a flood")
+        await pilot.press("ctrl+c")
+        await pilot.press(*"echo still here", "enter")
+        await until(lambda: "\nstill here" in seen(pane), "the echo after the flood")
+
+
+@pytest.mark.skipif(shutil.which("vim") is None, reason="vim is not installed")
+async def test_vim_is_resized_while_it_runs(tmp_path) -> None:
+    path = tmp_path / "text"
+    path.write_text("".join(f"line {n}\n" for n in range(100)))
+    async with Host(opener("vim", "-u", "NONE", "-N", str(path))).run_test(size=(60, 12)) as pilot:
+        _, pane = await started(pilot)
+        await until(lambda: "line 7" in seen(pane), "the text")
+        await pilot.resize_terminal(80, 30)
+        await until(lambda: "line 25" in seen(pane), "more of the text")
+        await pilot.press("G", "d", "d", "i", *"typed", "escape", *":wq", "enter")
+        await until(lambda: bool(pane.ended), "vim's end")
+    lines = path.read_text().splitlines()
+    assert (len(lines), lines[-1]) == (99, "typedline 98")
+
+
+async def test_recordings(tmp_path) -> None:
+    async with Host(opener("sh", "-c", "echo recorded"), recordings=tmp_path).run_test() as pilot:
+        await pilot.pause()
+        pane = pilot.app.screen.panes[0]
+        await until(lambda: bool(pane.ended), "an end")
+    assert "recorded" in (tmp_path / "terminal-1.cast").read_text()
+
+
+async def test_only_the_line_that_changed_is_painted() -> None:
+    async with Host(opener("cat")).run_test(size=(60, 12)) as pilot:
+        _, pane = await started(pilot)
+        await pilot.press("a")
+        await until(lambda: "a" in seen(pane), "an echo")
+        await pilot.pause()
+        painted: list[int] = []
+        original = pane.render_line
+        pane.render_line = lambda y: painted.append(y) or original(y)
+        await pilot.press("b")
+        await until(lambda: pane.model.line(pane.model.top).text() == "ab" and painted, "the next echo")
+        await pilot.pause()
+        assert set(painted) == {0}
+
+
+@pytest.mark.parametrize("title", ["[/b] [link=x", "\\\\[b", "[@click=app.quit]x[/]"])
+async def test_a_hostile_title_is_text(title) -> None:
+    command = f"printf '\\033]2;%s\\007' '{title}'; exec cat"
+    async with Host(opener("sh", "-c", command)).run_test(size=(60, 12)) as pilot:
+        _, pane = await started(pilot)
+        await until(lambda: pane._border_title.plain == f"host: {title}", "the title")

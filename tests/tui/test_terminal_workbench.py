@@ -1,0 +1,90 @@
+"""From a run to a terminal in the machine that it kept."""
+
+from __future__ import annotations
+
+import asyncio
+
+from app.tui import demo
+from app.tui.app import Workbench
+from app.tui.replay import ReplayEngine
+from app.tui.screens.dialogs import Confirm
+from app.tui.screens.run import RunScreen
+from app.tui.screens.terminal import TerminalScreen
+from app.tui.screenshots import until
+from app.tui.terminal.local_pty import LocalPty
+
+ENV = {"PATH": "/usr/bin:/bin", "PS1": "guest# "}
+
+
+class Guest:
+    """A machine whose terminals are shells of this host."""
+
+    def __init__(self) -> None:
+        self.released = 0
+
+    async def terminal(self, command=None, *, columns=80, rows=24, term="xterm-256color") -> LocalPty:
+        return await LocalPty.open(["sh"], columns=columns, rows=rows, term=term, env=ENV)
+
+    async def release(self) -> None:
+        self.released += 1
+
+
+def text(pane) -> str:
+    return "\n".join(pane.render_line(y).text.rstrip() for y in range(pane.size.height))
+
+
+async def wait(check) -> None:
+    for _ in range(1000):
+        if check():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came to that")
+
+
+async def test_a_kept_machine_is_walked_into_and_let_go(tmp_path) -> None:
+    engine = ReplayEngine(demo.registry(), record=demo.record(tmp_path), folder=tmp_path, released=None)
+    guest = Guest()
+    app = Workbench(engine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.rows.registry is not None)
+        await pilot.press("R")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+        await until(pilot, lambda: app.session is not None and app.session.state.finished is not None)
+        run = app.screen
+        rows = [test.name for test in app.session.state.tests.values() if test.kept is not None]
+        kept = app.session.state.tests[rows[0]]
+        engine.machines[kept.kept.machine] = guest
+        await pilot.press("home")
+        for _ in range(40):
+            if run.run_list.current is not None and run.run_list.current.name == kept.name:
+                break
+            await pilot.press("down")
+        await pilot.press("A")
+        await wait(lambda: isinstance(app.screen, TerminalScreen))
+        pane = app.screen.panes[0]
+        await wait(lambda: "guest#" in text(pane))
+        await pilot.press(*"echo qt?", "enter")
+        await wait(lambda: "\nqt?" in text(pane))
+        await pilot.press("ctrl+g", "d")
+        await wait(lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await wait(lambda: guest.released == 1)
+        await until(pilot, lambda: app.screen is run)
+
+
+async def test_a_machine_that_was_not_kept_is_not_walked_into(tmp_path) -> None:
+    engine = ReplayEngine(demo.registry(), record=demo.record(tmp_path), folder=tmp_path, released=None)
+    app = Workbench(engine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.rows.registry is not None)
+        await pilot.press("R")
+        await until(pilot, lambda: app.session is not None and app.session.state.finished is not None)
+        run = app.screen
+        await pilot.press("home")
+        for _ in range(40):
+            if run.run_list.current is not None and run.run_list.current.kept is None:
+                break
+            await pilot.press("down")
+        await pilot.press("A")
+        await pilot.pause()
+        assert app.screen is run
