@@ -31,11 +31,13 @@ class Reaper:
     def __init__(self, store: MachineStore) -> None:
         self._store = store
         self._process: subprocess.Popen[bytes] | None = None
+        self._starting = asyncio.Lock()
 
     async def ensure(self) -> None:
         """Start the reaper unless it runs."""
-        if self._process is None or self._process.poll() is not None:
-            self._process = await asyncio.to_thread(self._start)
+        async with self._starting:
+            if self._process is None or self._process.poll() is not None:
+                self._process = await asyncio.to_thread(self._start)
 
     def _start(self) -> subprocess.Popen[bytes]:
         owner = this_process()

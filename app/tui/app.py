@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterable
@@ -38,6 +40,8 @@ from app.tui.terminal.machine_source import MachineTerminals
 from app.tui.test_rows import TestRows
 from app.tui.walk_in import Walk, walk_in
 
+GONE_LIMIT = 3.0
+"""Seconds the app has to end by itself after its terminal went away."""
 FRAME = 1 / 15
 """Seconds between two redraws of a run, at least."""
 
@@ -66,6 +70,8 @@ class Workbench(App[int]):
         self.session: RunSession | None = None
         self.walk: Walk = walk_in
         """How the screen is given to a machine."""
+        self.ending: asyncio.Task[None] | None = None
+        """Sees to the end after a hang-up."""
         self.fault: BaseException | None = None
         """What ended the app, if it was a fault of its own."""
         self.animation_level = "none"
@@ -409,8 +415,8 @@ def run_workbench(engine: EngineApi, *, theme: str | None = None) -> int:
 
 async def _run(workbench: Workbench, engine: EngineApi) -> int:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, workbench.leave, "Stopping …", 128 + number)
+    loop.add_signal_handler(signal.SIGTERM, workbench.leave, "Stopping …", 128 + signal.SIGTERM)
+    loop.add_signal_handler(signal.SIGHUP, _hang_up, workbench, engine)
     try:
         await workbench.run_async()
     finally:
@@ -418,3 +424,18 @@ async def _run(workbench: Workbench, engine: EngineApi) -> int:
     if workbench.fault is not None:
         raise workbench.fault
     return workbench.return_code or 0
+
+
+def _hang_up(workbench: Workbench, engine: EngineApi) -> None:
+    """Leave when the terminal is gone, and see to it that the process ends."""
+    code = 128 + signal.SIGHUP
+    workbench.leave("Stopping …", code)
+
+    async def end() -> None:
+        await engine.close()
+        # Textual waits for ever for a writer that lost its terminal.
+        timer = threading.Timer(GONE_LIMIT, os._exit, (code,))
+        timer.daemon = True
+        timer.start()
+
+    workbench.ending = asyncio.get_running_loop().create_task(end())

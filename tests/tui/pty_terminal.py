@@ -60,7 +60,15 @@ class Terminal:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
+        if self._primary >= 0:
+            os.close(self._primary)
+
+    def hang_up(self, *, timeout: float = 30.0) -> int:
+        """Take the terminal away, as a closed window does; return the program's exit code."""
         os.close(self._primary)
+        self._primary = -1
+        self.process.send_signal(signal.SIGHUP)
+        return self.process.wait(timeout)
 
     def type(self, keys: str) -> None:
         """Type keys at once."""

@@ -53,6 +53,14 @@ def test_a_signal_closes_the_engine_first(number: signal.Signals) -> None:
         assert terminal.exit_code() == 128 + number
 
 
+def test_a_window_that_is_closed_leaves_no_process() -> None:
+    with opened("--speed", "0.2") as terminal:
+        terminal.wait("9 tests")
+        terminal.type("R")
+        terminal.wait("booting")
+        assert terminal.hang_up() == 128 + signal.SIGHUP
+
+
 def test_a_fault_of_its_own_closes_the_engine_and_restores_the_terminal(tmp_path) -> None:
     script = tmp_path / "faulty.py"
     script.write_text(
