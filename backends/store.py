@@ -28,6 +28,8 @@ from backends.process import ProcessIdentity, this_process
 RECORD = "machine.json"
 LOCK = "lock"
 OPERATION = "operation.lock"
+LOCK_GRACE = 2.0
+"""Seconds that a lock whose machine's process is gone is waited for."""
 RECLAIMED = "reclaimed.log"
 STATE_WHEN_GONE = {
     MachineState.STARTING: MachineState.DIED,
@@ -197,14 +199,15 @@ class MachineStore:
             lock_fd = os.open(path / LOCK, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
             raise UnknownMachine(f"{record.id} is being removed") from error
-        try:
-            fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if record.pid is None and not holders(path):
+        # The threads of a process that was killed hold its files a moment longer than it is seen alive.
+        deadline = time.monotonic() + LOCK_GRACE
+        while not _try_lock(lock_fd):
+            if record.pid is not None or holders(path):
+                break
+            if time.monotonic() > deadline:
                 os.close(lock_fd)
-                raise WrongState(
-                    f"another vmbench is at work on {record.id}", remedy="try again in a moment"
-                ) from None
+                raise WrongState(f"another vmbench is at work on {record.id}", remedy="try again in a moment")
+            time.sleep(0.02)
         return MachineFolder(path, lock_fd, record)
 
     def records(self) -> list[MachineRecord]:
@@ -368,6 +371,14 @@ def write_record(folder: Path, record: MachineRecord) -> None:
     temporary.touch(mode=0o600)
     temporary.write_text(record.to_json())
     temporary.replace(folder / RECORD)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def locked(folder: Path) -> bool:

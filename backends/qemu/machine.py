@@ -343,12 +343,7 @@ class QemuMachine:
                 )
             return task.result()
         finally:
-            if not task.done():
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, BackendError):
-                    await task
-            elif not task.cancelled():
-                task.exception()
+            await _put_down(task)
 
     def _death(self) -> str:
         """Say in one line why the guest's process ended."""
@@ -425,12 +420,7 @@ class QemuMachine:
                 ) from failed
             return await task
         finally:
-            if not task.done():
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, BackendError):
-                    await task
-            elif not task.cancelled():
-                task.exception()
+            await _put_down(task)
 
     async def exec(
         self,
@@ -776,3 +766,13 @@ class QemuMachine:
                 status = await client.execute("query-status")
                 if isinstance(status, dict) and not status.get("running"):
                     await client.execute("cont")
+
+
+async def _put_down(task: asyncio.Future[T]) -> None:
+    """Cancel a task that is not done and wait for its end; take the error of one that nobody awaited."""
+    if not task.done():
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, BackendError):
+            await task
+    elif not task.cancelled():
+        task.exception()
