@@ -11,7 +11,7 @@ from textual.events import MouseDown, MouseMove, MouseUp, Paste
 
 from app.tui import theme
 from app.tui.screens.dialogs import Confirm
-from app.tui.screens.terminal import TerminalScreen
+from app.tui.screens.terminal import Panes, TerminalScreen
 from app.tui.terminal.local_pty import LocalPty
 from backends.base import BackendError
 
@@ -246,6 +246,42 @@ async def test_splits_focus_zoom_and_close() -> None:
         await until(lambda: len(screen.panes) == 2, "two panes again")
         await pilot.pause()
         assert second.region.width == 81
+
+
+async def test_what_is_typed_before_the_program_runs_waits_for_it() -> None:
+    may_open = asyncio.Event()
+
+    async def open_late(columns: int, rows: int) -> LocalPty:
+        await may_open.wait()
+        return await LocalPty.open(["sh"], columns=columns, rows=rows, env=ENV)
+
+    async with Host(open_late).run_test(size=(60, 12)) as pilot:
+        await pilot.pause()
+        pane = pilot.app.screen.panes[0]
+        await pilot.press(*"echo ear")
+        may_open.set()
+        await until(lambda: pane.source is not None, "a program")
+        await pilot.press(*"ly", "enter")
+        await until(lambda: "\nearly" in seen(pane), "the echo of all of it")
+
+
+async def test_a_split_whose_place_is_asked_for_before_it_is_laid_out(monkeypatch) -> None:
+    """Textual then sends no Resize event, neither to the new pane nor to the one that shrank."""
+    place = Panes.place
+
+    def place_and_ask(room: Panes) -> None:
+        place(room)
+        room.screen._compositor.update_widgets(set(room.children))
+        assert all(pane.region for pane in room.children)
+
+    monkeypatch.setattr(Panes, "place", place_and_ask)
+    async with Host(opener()).run_test(size=(81, 24)) as pilot:
+        screen, _ = await started(pilot)
+        await pilot.press("ctrl+g", "percent_sign")
+        await until(lambda: len(screen.panes) == 2 and screen.current is screen.panes[1], "two panes")
+        await pilot.press(*"stty size", "enter", "ctrl+g", "o", *"stty size", "enter")
+        for pane in screen.panes:
+            await until(lambda pane=pane: "\n22 40\n" in seen(pane), "its size")
 
 
 async def test_typing_into_all_panes() -> None:

@@ -148,6 +148,8 @@ class TerminalPane(Widget, can_focus=True):
         self._serving: asyncio.Task[None] | None = None
         self._rung = False
         self._palette = Palette()
+        self._fitted = (0, 0)
+        self._early = bytearray()  # typed before there is a program to type into
 
     # life
 
@@ -155,6 +157,8 @@ class TerminalPane(Widget, can_focus=True):
         """Take the theme's colours."""
         self._take_colours()
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._take_colours())
+        # a widget that is new when something asks for its place is laid out without a Resize event
+        self.screen.screen_layout_refresh_signal.subscribe(self, lambda _screen: self._fit())
 
     def _take_colours(self) -> None:
         variables = self.app.get_css_variables()
@@ -177,9 +181,13 @@ class TerminalPane(Widget, can_focus=True):
 
     def on_resize(self, event: events.Resize) -> None:
         """Give the program the room there is; the first time, start it."""
+        self._fit()
+
+    def _fit(self) -> None:
         columns, rows = self.size.width, self.size.height
-        if not columns or not rows:
+        if not columns or not rows or self._fitted == (columns, rows):
             return
+        self._fitted = (columns, rows)
         self.model.resize(columns, rows)
         self._view = None if not self.reading else self._view
         self._repaint_all()
@@ -205,6 +213,8 @@ class TerminalPane(Widget, can_focus=True):
             source = await self._opener(self.model.columns, self.model.lines)
             self.source = source
             source.resize(self.model.columns, self.model.lines)
+            early, self._early = bytes(self._early), bytearray()
+            self.send(early)
             while data := await source.read():
                 await self._show(data)
             code = await source.wait()
@@ -214,6 +224,7 @@ class TerminalPane(Widget, can_focus=True):
             self.ended = f"{error}{f' ({remedy})' if remedy else ''}"
         finally:
             self.source = None
+            self._early.clear()
             if source is not None:
                 await source.close()
         self.model.feed(b"\x18\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?2004l\x1b[?1004l")
@@ -363,11 +374,13 @@ class TerminalPane(Widget, can_focus=True):
     # keys
 
     def send(self, data: bytes) -> None:
-        """Type bytes into the program, if one runs."""
+        """Type bytes into the program; while it is being started they wait for it."""
         if self.source is not None and data:
             self.source.write(data)
             if self.recorder is not None:
                 self.recorder.input(data)
+        elif not self.ended:
+            self._early += data
 
     def _type(self, data: bytes) -> None:
         self.send(data)
