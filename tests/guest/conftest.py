@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from backends.qemu.backend import QemuBackend, make_backends
 from backends.qemu.machine import QemuMachine
 from backends.snapshots import SnapshotStore
 from backends.store import MachineStore
+from tests.real_user import User
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -76,3 +77,11 @@ async def boot(backends: dict[str, QemuBackend]) -> AsyncIterator[Boot]:
     yield boot_one
     for machine in machines:
         await machine.remove()
+
+
+@pytest.fixture
+def user(tmp_path: Path, image_store: ImageStore, templates: SnapshotStore) -> Iterator[User]:
+    """Someone who types ``vmbench``; what they leave behind is removed after the test."""
+    made = User.at(tmp_path, image_store.root, templates)
+    yield made
+    made.leave()

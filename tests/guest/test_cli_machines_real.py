@@ -11,82 +11,13 @@ import select
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from backends.images.store import ImageStore
 from backends.process import identify
-from backends.store import MachineStore
-
-VMBENCH = Path(sys.executable).with_name("vmbench")
-REPO = Path(__file__).resolve().parents[2]
-PATIENCE = 180.0
-"""Seconds that anything here may take on a busy host before a test gives up."""
-
-
-@dataclass
-class User:
-    """Someone who types ``vmbench``."""
-
-    folder: Path
-    environ: dict[str, str]
-
-    @property
-    def store(self) -> MachineStore:
-        return MachineStore(Path(self.environ["VMBENCH_STATE"]) / "machines")
-
-    def run(self, *words: str, code: int = 0, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
-        """Run a command and check its exit code."""
-        done = subprocess.run(
-            [str(VMBENCH), *words],
-            cwd=self.folder,
-            env=self.environ,
-            input=stdin.decode(),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
-        assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr
-        return done
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [str(VMBENCH), *words],
-            cwd=self.folder,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-
-@pytest.fixture
-def user(tmp_path: Path, image_store: ImageStore) -> Iterator[User]:
-    folder = tmp_path / "work"
-    folder.mkdir()
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    (cache / "images").symlink_to(image_store.root.resolve())
-    environ = {
-        **os.environ,
-        "PYTHONPATH": str(REPO),
-        "VMBENCH_CACHE": str(cache),
-        "VMBENCH_STATE": str(tmp_path / "state"),
-        "VMBENCH_CONFIG": str(tmp_path / "config"),
-        "TERM": "xterm-256color",
-    }
-    made = User(folder, environ)
-    yield made
-    for record in made.store.records():
-        made.store.remove(record.id)
+from tests.real_user import PATIENCE, VMBENCH, User, until
 
 
 def test_a_machine_from_up_to_rm(user: User) -> None:
@@ -184,10 +115,7 @@ def test_plain_ssh_and_a_forwarded_port_lead_in(user: User) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_up_that_is_interrupted_leaves_nothing(user: User, number: signal.Signals) -> None:
     process = user.start("up", "--cold")
-    deadline = time.monotonic() + PATIENCE
-    while not any(r.pid for r in user.store.records()):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.02)
+    until(lambda: any(r.pid for r in user.store.records()), "the machine runs")
     pids = [r.pid for r in user.store.records() if r.pid is not None]
     process.send_signal(number)
     _, err = process.communicate(timeout=PATIENCE)
@@ -206,7 +134,7 @@ class Pty:
         self.before = termios.tcgetattr(self.follower)
         self.seen = b""
         self.process = subprocess.Popen(
-            [str(VMBENCH), *words],
+            [*VMBENCH, *words],
             cwd=user.folder,
             env=user.environ,
             stdin=self.follower,

@@ -8,19 +8,13 @@ import os
 import pty
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from app.cli.text import harmless
-from backends.images.store import ImageStore
-from backends.store import MachineStore
+from tests.real_user import PATIENCE, VMBENCH, User, read_events_until, until
 
-VMBENCH = Path(sys.executable).with_name("vmbench")
 REGISTRY = """
 [[tests]]
 name = "left"
@@ -34,82 +28,21 @@ steps = [{ action = "shell", run = "sleep 3; echo went wrong >&2; exit 4" }]
 name = "endless"
 steps = [{ action = "shell", run = "echo begun; sleep 1000", timeout = 2000 }]
 """
-PATIENCE = 120.0
-"""Seconds that anything here may take on a busy host before a test gives up."""
-
-
-@dataclass
-class Terminal:
-    """Where a user types ``vmbench`` in a project of their own."""
-
-    folder: Path
-    environ: dict[str, str]
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
-
-    @property
-    def store(self) -> MachineStore:
-        return MachineStore(Path(self.environ["VMBENCH_STATE"]) / "machines")
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [str(VMBENCH), *words],
-            cwd=self.folder,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.started.append(process)
-        return process
 
 
 @pytest.fixture
-def terminal(tmp_path: Path, image_store: ImageStore) -> Iterator[Terminal]:
-    folder = tmp_path / "project"
-    (folder / "registry/box").mkdir(parents=True)
-    (folder / "registry/box/test.toml").write_text(REGISTRY)
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    (cache / "images").symlink_to(image_store.root.resolve())
-    environ = {
-        **os.environ,
-        "VMBENCH_CACHE": str(cache),
-        "VMBENCH_STATE": str(tmp_path / "state"),
-        "VMBENCH_CONFIG": str(tmp_path / "config"),
-        "TERM": "xterm-256color",
-    }
-    made = Terminal(folder, environ)
-    yield made
-    for process in made.started:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        process.communicate()
-    for record in made.store.records():
-        made.store.remove(record.id)
+def user(user: User) -> User:
+    user.write("registry/box/test.toml", REGISTRY)
+    return user
 
 
-def until(what: Callable[[], bool], why: str) -> None:
-    """Wait for a state."""
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < deadline, f"waited in vain until {why}"
-        time.sleep(0.05)
-
-
-def read_until_begun(process: subprocess.Popen[str]) -> list[dict[str, object]]:
+def read_until_begun(process: subprocess.Popen[str]) -> None:
     """Read events until the endless test's step has printed something."""
-    assert process.stdout is not None
-    events = []
-    for line in process.stdout:
-        events.append(json.loads(line))
-        if events[-1]["type"] == "StepOutput":
-            return events
-    raise AssertionError(f"the run ended too early: {process.communicate()}")
+    read_events_until(process, "StepOutput")
 
 
-def guest_pids(terminal: Terminal) -> list[int]:
-    return [r.pid for r in terminal.store.records() if r.pid is not None]
+def guest_pids(user: User) -> list[int]:
+    return [r.pid for r in user.store.records() if r.pid is not None]
 
 
 def alive(pid: int) -> bool:
@@ -118,8 +51,8 @@ def alive(pid: int) -> bool:
     return False
 
 
-def test_a_run_with_a_failure(terminal: Terminal) -> None:
-    process = terminal.start("run", "--json", "--parallel", "2", "-endless")
+def test_a_run_with_a_failure(user: User) -> None:
+    process = user.start("run", "--json", "--parallel", "2", "-endless")
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, err
     events = [json.loads(line) for line in out.splitlines()]
@@ -132,70 +65,70 @@ def test_a_run_with_a_failure(terminal: Terminal) -> None:
     began = {e["test"]: e["mono"] for e in events if e["type"] == "StepStarted"}
     ended = {e["test"]: e["mono"] for e in events if e["type"] == "StepFinished"}
     assert max(began.values()) < min(ended.values())
-    assert terminal.store.records() == []
+    assert user.store.records() == []
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_leaves_nothing_behind(terminal: Terminal, number: signal.Signals, code: int) -> None:
-    process = terminal.start("run", "--json", "endless")
+def test_a_signal_leaves_nothing_behind(user: User, number: signal.Signals, code: int) -> None:
+    process = user.start("run", "--json", "endless")
     read_until_begun(process)
-    (pid,) = guest_pids(terminal)
+    (pid,) = guest_pids(user)
     process.send_signal(number)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == code
     assert "cancelled" in err
     assert not alive(pid)
-    assert terminal.store.records() == []
+    assert user.store.records() == []
 
 
 @pytest.mark.parametrize("words", [["--json"], []], ids=["json", "lines"])
-def test_a_reader_that_goes_away_ends_the_run_quietly(terminal: Terminal, words: list[str]) -> None:
-    process = terminal.start("run", "-endless", *words)
+def test_a_reader_that_goes_away_ends_the_run_quietly(user: User, words: list[str]) -> None:
+    process = user.start("run", "-endless", *words)
     assert process.stdout is not None and process.stderr is not None
     process.stdout.readline()
     process.stdout.close()
     err = process.stderr.read()
     assert process.wait(PATIENCE) == 141
     assert err == ""
-    assert terminal.store.records() == []
+    assert user.store.records() == []
 
 
-def test_kill_9_leaves_no_machine_and_the_next_start_says_so(terminal: Terminal) -> None:
-    process = terminal.start("run", "--json", "endless")
+def test_kill_9_leaves_no_machine_and_the_next_start_says_so(user: User) -> None:
+    process = user.start("run", "--json", "endless")
     read_until_begun(process)
-    (pid,) = guest_pids(terminal)
-    (record,) = terminal.store.records()
+    (pid,) = guest_pids(user)
+    (record,) = user.store.records()
     process.kill()
     process.communicate()
     until(lambda: not alive(pid), "the guest is gone")
-    until(lambda: terminal.store.records() == [], "its folder is gone")
-    again = terminal.start("run", "--json", "left")
+    until(lambda: user.store.records() == [], "its folder is gone")
+    again = user.start("run", "--json", "left")
     _, err = again.communicate(timeout=PATIENCE)
     assert again.returncode == 0
     assert f"reclaimed {record.id}" in err
 
 
-def test_a_kept_machine_is_listed_and_removed(terminal: Terminal) -> None:
-    process = terminal.start("run", "right", "--keep", "on-failure")
+def test_a_kept_machine_is_listed_and_removed(user: User) -> None:
+    process = user.start("run", "right", "--keep", "on-failure")
     out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
-    (record,) = terminal.store.records()
+    (record,) = user.store.records()
     assert record.id in out
-    listed = terminal.start("ps", "--json")
+    listed = user.start("ps", "--json")
     (row,) = json.loads(listed.communicate(timeout=PATIENCE)[0])
     assert (row["id"], row["keep"], row["state"]) == (record.id, True, "running")
-    removed = terminal.start("rm", "-y", record.id)
+    removed = user.start("rm", "-y", record.id)
     assert removed.communicate(timeout=PATIENCE)[0].startswith(f"removed {record.id}")
     assert not alive(row["pid"])
-    assert terminal.store.records() == []
+    assert user.store.records() == []
 
 
-def test_a_terminal_sees_the_table_and_then_the_end(terminal: Terminal) -> None:
+def test_a_terminal_sees_the_table_and_then_the_end(user: User) -> None:
     leader, follower = pty.openpty()
     process = subprocess.Popen(
-        [str(VMBENCH), "run", "-endless"],
-        cwd=terminal.folder,
-        env=terminal.environ | {"COLUMNS": "100", "LINES": "30"},
+        [*VMBENCH, "run", "-endless"],
+        cwd=user.folder,
+        env=user.environ | {"COLUMNS": "100", "LINES": "30"},
         stdin=follower,
         stdout=follower,
         stderr=follower,

@@ -17,6 +17,9 @@ from pathlib import Path
 
 import pyte
 
+PATIENCE = 120.0
+"""Seconds that a program may take to show something on a busy host."""
+
 
 class Terminal:
     """Runs a program in a pseudo-terminal of its own.
@@ -31,8 +34,10 @@ class Terminal:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         size: tuple[int, int] = (120, 36),
+        patience: float = PATIENCE,
     ) -> None:
         columns, rows = size
+        self.patience = patience
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._primary, secondary = pty.openpty()
@@ -63,12 +68,12 @@ class Terminal:
         if self._primary >= 0:
             os.close(self._primary)
 
-    def hang_up(self, *, timeout: float = 30.0) -> int:
+    def hang_up(self) -> int:
         """Take the terminal away, as a closed window does; return the program's exit code."""
         os.close(self._primary)
         self._primary = -1
         self.process.send_signal(signal.SIGHUP)
-        return self.process.wait(timeout)
+        return self.process.wait(self.patience)
 
     def type(self, keys: str) -> None:
         """Type keys at once."""
@@ -78,22 +83,23 @@ class Terminal:
         """Return the screen."""
         return "\n".join(line.rstrip() for line in self._screen.display)
 
-    def wait(self, seen: Callable[[str], bool] | str, *, timeout: float = 60.0) -> str:
+    def wait(self, seen: Callable[[str], bool] | str, *, timeout: float | None = None) -> str:
         """Read until the screen shows something; return the screen.
 
         Raises:
-            AssertionError: it did not within ``timeout`` seconds; the message has the last screen.
+            AssertionError: it did not within ``timeout`` seconds (the terminal's patience if not given);
+                the message has the last screen.
         """
         wanted = (lambda text: seen in text) if isinstance(seen, str) else seen
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + (timeout or self.patience)
         while not wanted(self.text()):
             left = deadline - time.monotonic()
             assert left > 0 and self._read(left), f"not seen: {seen}\n{self.text()}"
         return self.text()
 
-    def exit_code(self, *, timeout: float = 30.0) -> int:
+    def exit_code(self, *, timeout: float | None = None) -> int:
         """Read until the program ends and return its exit code."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + (timeout or self.patience)
         while self.process.poll() is None:
             assert time.monotonic() < deadline, f"still running\n{self.text()}"
             self._read(0.1)
