@@ -51,6 +51,11 @@ class Paths:
         return self.state / "templates"
 
     @property
+    def latency(self) -> Path:
+        """Folder of measurements of latency, one file each."""
+        return self.state / "latency"
+
+    @property
     def reports(self) -> Path:
         """Folder of reports about faults inside vmbench itself."""
         return self.state / "reports"

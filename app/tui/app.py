@@ -410,7 +410,12 @@ def run_workbench(engine: EngineApi, *, theme: str | None = None) -> int:
     Raises:
         Exception: a fault of the workbench's own ended it; the engine is closed and the terminal restored.
     """
-    return asyncio.run(_run(Workbench(engine, theme_name=theme), engine))
+    return run_app(Workbench(engine, theme_name=theme))
+
+
+def run_app(workbench: Workbench) -> int:
+    """Open a workbench on this terminal; see ``run_workbench``."""
+    return asyncio.run(_run(workbench, workbench.engine))
 
 
 async def _run(workbench: Workbench, engine: EngineApi) -> int:

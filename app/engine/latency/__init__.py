@@ -1,0 +1,1 @@
+"""What all this costs the person at the keyboard: probes, statistics, verdicts."""

@@ -1,0 +1,37 @@
+"""How busy the host is while something is measured."""
+
+from __future__ import annotations
+
+import os
+
+import psutil
+
+
+class HostLoad:
+    """Tells how busy the host's processors were since the last time it was asked."""
+
+    def __init__(self) -> None:
+        self._busy, self._total = _times()
+        self._last = 0.0
+
+    def busy(self) -> float:
+        """Return the part of all processors' time that was spent working, from 0 to 1."""
+        busy, total = _times()
+        passed = total - self._total
+        if passed > 0.015:  # clocks tick every 10 ms
+            self._last = min(1.0, max(0.0, (busy - self._busy) / passed))
+            self._busy, self._total = busy, total
+        return self._last
+
+
+def _times() -> tuple[float, float]:
+    times = psutil.cpu_times()
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    # Linux counts the time of guests also as user's.
+    total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+    return total - idle, total
+
+
+def load_average() -> float:
+    """Return the load average of the last minute."""
+    return os.getloadavg()[0]
