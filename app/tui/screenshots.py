@@ -26,7 +26,7 @@ from registry.model import Registry
 WIDE = (160, 45)
 SHOT = (120, 34)
 NARROW = (80, 24)
-DEADLINE = 20.0
+DEADLINE = 120.0
 """Seconds until a scene that does not come about is given up."""
 
 

@@ -61,7 +61,7 @@ async def test_a_kept_machine_lives_on_and_can_be_walked_into(
         walk_in = await asyncio.create_subprocess_exec(
             *command, "cat /tmp/mark", stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             seen, _ = await walk_in.communicate()
         assert seen == b"here\n"
     finally:

@@ -96,8 +96,8 @@ async def test_every_action_on_a_real_machine(engine: Engine, tmp_path: Path):
         name="web",
         folder=tmp_path,
         files=(ServiceFile(source=page, target="/srv/www/index.html", mode=0o640),),
-        start=ServiceCommand(run="httpd -p 8080 -h /srv/www", timeout=10),
-        stop=ServiceCommand(run="kill $(pidof httpd)", timeout=10),
+        start=ServiceCommand(run="httpd -p 8080 -h /srv/www", timeout=60),
+        stop=ServiceCommand(run="kill $(pidof httpd)", timeout=60),
         ready=ReadyCheck(tcp=8080),
         ports={"http": 8080},
     )

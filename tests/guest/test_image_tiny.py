@@ -26,7 +26,7 @@ READY = re.compile(rb"vmbench: ready")
 
 
 async def said(machine: QemuMachine, command: str) -> str:
-    done = await machine.exec(command, timeout=60)
+    done = await machine.exec(command, timeout=180)
     assert done.ok, (command, done)
     return done.stdout.decode().strip()
 
@@ -36,9 +36,9 @@ async def ready_again(machine: QemuMachine, command: str) -> None:
     start = machine.console_log.stat().st_size
     before = await said(machine, "cat /proc/sys/kernel/random/boot_id")
     await machine.exec(f"setsid sh -c '{command}' >/dev/null 2>&1 &")
-    await machine.wait_console(READY, timeout=120, start=start)
-    async with asyncio.timeout(120):
-        code, output = await machine.control("cat /proc/sys/kernel/random/boot_id", timeout=60)
+    await machine.wait_console(READY, timeout=240, start=start)
+    async with asyncio.timeout(240):
+        code, output = await machine.control("cat /proc/sys/kernel/random/boot_id", timeout=180)
     assert code == 0
     assert output.decode().strip() != before
 
@@ -82,7 +82,7 @@ async def test_a_fresh_guest_is_furnished(boot: Boot, backend: str) -> None:
 async def test_orphans_are_reaped_and_the_console_has_a_shell(boot: Boot) -> None:
     machine = await boot()
     assert await said(machine, "for i in 1 2 3 4 5; do (true & true & exec true) & done; wait; echo") == ""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while (await said(machine, "grep -l '^State:.*Z' /proc/[0-9]*/status 2>/dev/null | wc -l")) != "0":
             pass
     # The console's shell has a controlling terminal, so that Ctrl-C and job control work.
@@ -98,7 +98,7 @@ async def test_the_control_shell_comes_back_when_it_ends(boot: Boot) -> None:
     process = await said(machine, shell)
     await said(machine, f"kill -9 {process}")
     # Its next greeting comes before the answer to what is asked afterwards.
-    code, output = await machine.control("echo here", timeout=60)
+    code, output = await machine.control("echo here", timeout=180)
     assert code == 0
     assert output.endswith(b"here\n")
     assert await said(machine, shell) != process
@@ -110,9 +110,9 @@ async def test_the_disk_is_formatted_once_and_survives_every_way_to_restart(boot
     assert "/dev/vda on /data type ext4" in await said(machine, "mount")
     await said(machine, "echo precious >/data/file")
     await ready_again(machine, "reboot")
-    code, output = await machine.control("cat /data/file; nproc; hostname", timeout=60)
+    code, output = await machine.control("cat /data/file; nproc; hostname", timeout=180)
     assert (code, output.decode()) == (0, f"precious\n1\n{machine.id}\n")
-    await machine.reboot(timeout=120)
+    await machine.reboot(timeout=240)
     assert await said(machine, "cat /data/file") == "precious"
 
 
@@ -120,7 +120,7 @@ async def test_a_disk_with_something_else_on_it_is_left_alone(boot: Boot) -> Non
     machine = await boot(disk=16)
     await said(machine, "umount /data && printf precious | dd of=/dev/vda bs=1 conv=notrunc 2>/dev/null")
     await said(machine, "dd if=/dev/zero of=/dev/vda bs=1024 seek=1 count=4 conv=notrunc 2>/dev/null; sync")
-    await machine.reboot(timeout=120)
+    await machine.reboot(timeout=240)
     assert await said(machine, "head -c 8 /dev/vda") == "precious"
     assert "/data" not in await said(machine, "mount")
     assert b"cannot mount /dev/vda on /data" in machine.console_log.read_bytes()
@@ -130,7 +130,7 @@ async def test_a_disk_with_something_else_on_it_is_left_alone(boot: Boot) -> Non
 async def test_poweroff_ends_the_guests_process(boot: Boot, backend: str) -> None:
     machine = await boot(backend)
     await machine.exec("poweroff")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         assert await machine.died()
     assert machine.state in (MachineState.DIED, MachineState.STOPPED)
 

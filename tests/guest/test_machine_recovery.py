@@ -31,7 +31,7 @@ async def _killed_and_started_again(backend: QemuBackend, name: str) -> None:
     process = backend.core.store.find(name).process
     assert process is not None
     process.signal(signal.SIGKILL)
-    assert process.wait_gone(10)
+    assert process.wait_gone(60)
     machine = await backend.adopt(name)
     assert machine.state is MachineState.DIED
     await machine.start()
@@ -47,7 +47,7 @@ async def _left_standing_still_by_a_killed_save(backend: QemuBackend, name: str)
         await client.execute("stop")
     await machine.release()
     again = await backend.adopt(name)
-    assert (await again.exec("cat /data/file", timeout=20)).stdout == b"kept\n"
+    assert (await again.exec("cat /data/file", timeout=120)).stdout == b"kept\n"
     await again.release()
 
 

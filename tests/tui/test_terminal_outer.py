@@ -13,6 +13,7 @@ import pytest
 
 from app.tui.terminal.local_pty import LocalPty
 from app.tui.terminal.model import TerminalModel
+from tests.waiting import PATIENCE, until
 
 PLAYER = Path(__file__).with_name("play_terminal.py")
 
@@ -35,12 +36,7 @@ class Outer:
         return [self.model.line(n).text() for n in range(self.model.top, self.model.end)]
 
     async def until(self, check, what: str) -> None:
-        for _ in range(2000):
-            if check("\n".join(self.lines)):
-                return
-            await asyncio.sleep(0.01)
-        shown = "\n".join(self.lines)
-        raise AssertionError(f"it never came to {what}; it shows\n{shown}")
+        await until(lambda: check("\n".join(self.lines)), what, lambda: "\n".join(self.lines))
 
     def type(self, keys: str) -> None:
         self.pty.write(keys.encode())
@@ -62,7 +58,7 @@ async def shown(tmp_path, *command: str, columns: int = 90, rows: int = 26):
         outer.type("\x07d")
         await outer.until(lambda text: "Leave" in text or outer.reader.done(), "the question")
         outer.type("y")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             assert await pty.wait() == 0
         assert not outer.model.modes.alternate
         assert not outer.model.modes.mouse

@@ -14,6 +14,7 @@ from app.tui.screens.dialogs import Confirm
 from app.tui.screens.terminal import Panes, TerminalScreen
 from app.tui.terminal.local_pty import LocalPty
 from backends.base import BackendError
+from tests.waiting import until
 
 ENV = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PS1": "$ ", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
 
@@ -44,14 +45,6 @@ def opener(*command: str):
         return await LocalPty.open(command or ("sh",), columns=columns, rows=rows, env=ENV)
 
     return open_it
-
-
-async def until(check, what: str) -> None:
-    for _ in range(1000):
-        if check():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"it never came to {what}")
 
 
 def seen(pane) -> str:

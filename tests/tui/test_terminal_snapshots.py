@@ -12,6 +12,7 @@ from textual.app import App
 
 from app.tui import theme
 from app.tui.screens.terminal import TerminalScreen
+from tests.waiting import until
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "terminal"))
 import terminal_streams
@@ -72,11 +73,10 @@ STYLES = "\r\n".join(
 
 
 async def settled(pilot, keys=()) -> None:
-    for _ in range(500):
-        panes = pilot.app.screen.panes
-        if all(pane.source is not None and not pane.source.data for pane in panes):
-            break
-        await asyncio.sleep(0.01)
+    def all_read() -> bool:
+        return all(p.source is not None and not p.source.data for p in pilot.app.screen.panes)
+
+    await until(all_read, "the end of what is printed")
     await pilot.pause()
     if keys:
         await pilot.press(*keys)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from app.tui import demo
 from app.tui.app import Workbench
 from app.tui.replay import ReplayEngine
@@ -12,6 +10,7 @@ from app.tui.screens.run import RunScreen
 from app.tui.screens.terminal import TerminalScreen
 from app.tui.screenshots import until
 from app.tui.terminal.local_pty import LocalPty
+from tests import waiting
 
 ENV = {"PATH": "/usr/bin:/bin", "PS1": "guest# "}
 
@@ -33,14 +32,6 @@ def text(pane) -> str:
     return "\n".join(pane.render_line(y).text.rstrip() for y in range(pane.size.height))
 
 
-async def wait(check) -> None:
-    for _ in range(1000):
-        if check():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never came to that")
-
-
 async def test_a_kept_machine_is_walked_into_and_let_go(tmp_path) -> None:
     engine = ReplayEngine(demo.registry(), record=demo.record(tmp_path), folder=tmp_path, released=None)
     guest = Guest()
@@ -60,15 +51,15 @@ async def test_a_kept_machine_is_walked_into_and_let_go(tmp_path) -> None:
                 break
             await pilot.press("down")
         await pilot.press("A")
-        await wait(lambda: isinstance(app.screen, TerminalScreen))
+        await waiting.until(lambda: isinstance(app.screen, TerminalScreen), "a terminal")
         pane = app.screen.panes[0]
-        await wait(lambda: "guest#" in text(pane))
+        await waiting.until(lambda: "guest#" in text(pane), "a prompt")
         await pilot.press(*"echo qt?", "enter")
-        await wait(lambda: "\nqt?" in text(pane))
+        await waiting.until(lambda: "\nqt?" in text(pane), "an echo")
         await pilot.press("ctrl+g", "d")
-        await wait(lambda: isinstance(app.screen, Confirm))
+        await waiting.until(lambda: isinstance(app.screen, Confirm), "a question")
         await pilot.press("y")
-        await wait(lambda: guest.released == 1)
+        await waiting.until(lambda: guest.released == 1, "the end")
         await until(pilot, lambda: app.screen is run)
 
 

@@ -111,7 +111,7 @@ def test_reclaim_kills_and_removes_what_a_dead_vmbench_left_and_nothing_else(sto
     orphan.close()
     messages = store.reclaim()
     assert len(messages) == 1 and orphan.record.id in messages[0] and "a test" in messages[0]
-    assert process.wait(10) == -signal.SIGKILL
+    assert process.wait(60) == -signal.SIGKILL
     assert {r.id for r in store.records()} == {kept.record.id, mine.record.id}
     assert store.reclaim() == []
     kept.delete()
@@ -125,7 +125,7 @@ def test_reclaim_finds_a_guest_that_never_reached_the_record(store: MachineStore
     orphan.close()
     assert [h.pid for h in holders(orphan.path)] == [process.pid]
     assert len(store.reclaim()) == 1
-    assert process.wait(10) == -signal.SIGKILL
+    assert process.wait(60) == -signal.SIGKILL
 
 
 def test_reclaim_never_kills_a_process_that_merely_has_the_pid(store: MachineStore) -> None:
@@ -233,9 +233,9 @@ def test_the_reaper_removes_the_machines_of_a_killed_vmbench(store: MachineStore
     run.kill()
     run.wait()
     run.stdout.close()
-    assert unkept.wait_gone(15)
+    assert unkept.wait_gone(60)
     reports: list[str] = []
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not reports and time.monotonic() < deadline:
         reports = store.take_reports()
         time.sleep(0.05)
@@ -243,4 +243,4 @@ def test_the_reaper_removes_the_machines_of_a_killed_vmbench(store: MachineStore
     assert kept.alive()
     assert [r.keep for r in store.records()] == [True]
     kept.signal()
-    assert kept.wait_gone(10)
+    assert kept.wait_gone(60)

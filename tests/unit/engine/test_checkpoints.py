@@ -107,9 +107,9 @@ async def test_a_guest_that_dies_while_it_is_saved_is_an_error_of_the_host(bench
 
 async def test_the_time_for_checkpoints_is_not_the_tests(bench):
     async def slow(machine: FakeMachine) -> None:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.45)
 
-    test = make_test("t", *STEPS, timeout=0.25)
+    test = make_test("t", *STEPS, timeout=1.0)
     done = await bench.run(make_registry(test), {"t": Script(save=slow)}, checkpoints=True)
     assert done.outcomes == {"t": "passed"}
 

@@ -73,7 +73,7 @@ for n in range(100):
         index.compact(least=0)
 """
     writers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), f"w{n}"]) for n in range(3)]
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(120) for writer in writers] == [0, 0, 0]
     found = ResultIndex(tmp_path).last_results()
     assert {name: r.time for name, r in found.items()} == {
         f"w{w}-{n}": 90.0 + n for w in range(3) for n in range(10)

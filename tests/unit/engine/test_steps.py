@@ -343,13 +343,13 @@ async def test_wait_gives_up_with_the_last_answer(bench, ready, said):
 
     tcp = "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q ':1F90 [0-9A-F]*:0000 0A '"
     commands = {"is-ready": Reply(exit_code=4, stderr=b"not today\n"), tcp: no_listener}
-    test = make_test("t", WaitStep(name="w", service="web", timeout=0.2))
+    test = make_test("t", WaitStep(name="w", service="web", timeout=0.7))
     done = await bench.run(
         make_registry(test, services=(service(ready=ready),)), {"t": Script(commands=commands)}
     )
     result = done.result("t")
     assert result.outcome == "failed"
-    assert result.message.startswith(f"web was not ready within 0.2s; last answer: {said}")
+    assert result.message.startswith(f"web was not ready within 0.7s; last answer: {said}")
 
 
 async def test_wait_on_http_wants_the_right_status(bench):

@@ -51,7 +51,7 @@ def start_builder(root: Path, gate: Path) -> subprocess.Popen[str]:
 
 
 async def until(path_pattern: str, folder: Path) -> Path:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not (found := sorted(folder.glob(path_pattern))):  # noqa: ASYNC110 - another process makes it
             await asyncio.sleep(0.01)
     return found[0]
@@ -253,7 +253,7 @@ async def test_a_cancelled_build_leaves_nothing_and_gives_the_lock_back(tmp_path
     with pytest.raises(asyncio.CancelledError):
         await building
     assert rubbish(root) == []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         assert (await make_store(root).ensure("small")).kernel.exists()
 
 

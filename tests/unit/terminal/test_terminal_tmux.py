@@ -180,7 +180,7 @@ class Tmux:
 
     def run(self, *arguments: str) -> str:
         command = ["tmux", "-S", str(self.folder / "socket"), *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
 
     def play(self, data: bytes) -> None:
         """Print bytes into the pane and wait until tmux has taken them all."""
@@ -188,7 +188,7 @@ class Tmux:
         sign = f"{SIGN} {self.played}"
         with self.pipe.open("ab") as file:
             file.write(data + f"\x1b]2;{sign}\x1b\\".encode())
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while self.run("display-message", "-p", "#{pane_title}").strip() != sign:
             assert time.monotonic() < until, "tmux did not play the stream in time"
             time.sleep(0.02)
