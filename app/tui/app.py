@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable
+from functools import partial
 from typing import ClassVar
 
 from textual import work
@@ -19,7 +20,8 @@ from textual.screen import Screen
 
 from app.engine.api import EngineApi, RunOptions
 from app.engine.events import Outcome
-from app.tui import keymap, signs, theme
+from app.engine.house import House
+from app.tui import keymap, places, signs, theme
 from app.tui.clock import Clock
 from app.tui.messages import (
     PaneBroke,
@@ -31,8 +33,8 @@ from app.tui.messages import (
     explain,
 )
 from app.tui.run_session import RunSession
+from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Closing, Confirm, Help, Report
-from app.tui.screens.output import OutputScreen
 from app.tui.screens.run import RunScreen
 from app.tui.screens.terminal import TerminalScreen
 from app.tui.screens.tests import TestsScreen
@@ -53,21 +55,31 @@ class Workbench(App[int]):
         engine: What it reads and commands.
         theme_name: One of the two themes; ``None`` for the dark one.
         clock: The time.
+        house: What outlives a run: machines, snapshots, past runs and the like.
     """
 
     TITLE = "vmbench"
     CSS_PATH = "workbench.tcss"
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("app")
+    DEFAULT_MODE = places.TESTS
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - typed in App
 
     def __init__(
-        self, engine: EngineApi, *, theme_name: str | None = None, clock: Clock | None = None
+        self,
+        engine: EngineApi,
+        *,
+        theme_name: str | None = None,
+        clock: Clock | None = None,
+        house: House | None = None,
     ) -> None:
         super().__init__()
         self.engine = engine
+        self.house = house or House()
         self.clock = clock or Clock()
         self.rows = TestRows()
         self.session: RunSession | None = None
+        self.run_views: set[RunScreen] = set()
+        """Every screen that shows a run."""
         self.walk: Walk = walk_in
         """How the screen is given to a machine."""
         self.ending: asyncio.Task[None] | None = None
@@ -83,24 +95,52 @@ class Workbench(App[int]):
         self._starting = False
         self._leaving = False
         self._reported: set[str] = set()
+        self.tests_screen = TestsScreen(self.rows, self.clock)
+        """The first screen."""
         for known in theme.THEMES:
             self.register_theme(known)
         self.theme = theme_name if theme_name in self.available_themes else theme.DARK.name
 
+        self.add_mode(places.TESTS, lambda: self.tests_screen)
+        for place in places.PLACES:
+            self.add_mode(place.id, place.make)
+
     def get_default_screen(self) -> Screen[None]:
         """Begin with the tests."""
-        return TestsScreen(self.rows, self.clock)
+        return self.tests_screen
 
     def on_mount(self) -> None:
         """Read the registry."""
         self.load_registry()
 
+    # places
+
     @property
-    def tests_screen(self) -> TestsScreen:
-        """The screen at the bottom of the stack."""
-        screen = self.screen_stack[0]
-        assert isinstance(screen, TestsScreen)
-        return screen
+    def place(self) -> str:
+        """Id of the place that is shown."""
+        return self.current_mode
+
+    async def action_go(self, place: str) -> None:
+        """Go to a place; what was open there is found as it was left."""
+        await self.go(place)
+
+    async def action_go_digit(self, digit: str) -> None:
+        """Go to the place that a digit leads to."""
+        for key, place, _title in places.titles():
+            if key == digit:
+                await self.go(place)
+
+    async def go(self, place: str) -> None:
+        """Go to a place.
+
+        Args:
+            place: Its id.
+        """
+        if place == self.place:
+            return
+        await self.switch_mode(place)
+        if place == "run":
+            await self._show_session()
 
     # the registry
 
@@ -212,12 +252,10 @@ class Workbench(App[int]):
                 self.rows.results = {**self.rows.results, **session.results()}
             if session is not None:
                 self._tell_notices(session)
-            for screen in self.screen_stack:
-                if isinstance(screen, RunScreen) and screen.session is session:
+            for screen in self.run_views:
+                if screen.session is session:
                     screen.run_changed()
-                    break
-            else:
-                self.tests_screen.run_changed()
+            self.tests_screen.run_changed()
         except Exception as error:
             self.report(error)
         # Very large runs are drawn less often, so that drawing never takes more than a part of the time.
@@ -259,18 +297,25 @@ class Workbench(App[int]):
             severity="error" if bad else "warning" if finished.cancelled else "information",
         )
 
-    def view_run(self) -> None:
+    @work(group="view", exclusive=True, exit_on_error=False)
+    async def view_run(self) -> None:
         """Show the run that goes on, or the last one."""
-        session = self.session
-        if session is None:
+        if self.session is None:
             self.notify("Nothing has run yet. r runs a test.")
+        elif self.place == "run":
+            await self._show_session()
+        else:
+            await self.go("run")
+
+    async def _show_session(self) -> None:
+        """Make the newest run the one that its place shows."""
+        session = self.session
+        views = [screen for screen in self.screen_stack if isinstance(screen, RunScreen)]
+        if session is None or any(view.session is session for view in views):
             return
-        for screen in list(self.screen_stack):
-            if isinstance(screen, RunScreen):
-                if screen.session is session:
-                    return
-                screen.dismiss()
-        self.push_screen(RunScreen(session), lambda _result: self.tests_screen.refresh_all())
+        while isinstance(self.screen, RunScreen):
+            await self.pop_screen()
+        await self.push_screen(RunScreen(session))
 
     # machines
 
@@ -306,9 +351,20 @@ class Workbench(App[int]):
         self.notify(text, title=title, severity="error", timeout=10, markup=False)
 
     def open_terminal(self, machine: str) -> None:
-        """Open terminals in a kept machine."""
+        """Open terminals in a kept machine, in the place of the terminals."""
         terminals = MachineTerminals(self.engine.adopt, machine)
-        self.push_screen(TerminalScreen(terminals.open, label=machine, release=terminals.release))
+        self._show_terminals(TerminalScreen(terminals.open, label=machine, release=terminals.release))
+
+    @work(group="terminals", exit_on_error=False)
+    async def _show_terminals(self, screen: TerminalScreen) -> None:
+        origin = self.place
+
+        async def closed(_result: None) -> None:
+            if self.place == "terminals" and not isinstance(self.screen, TerminalScreen):
+                await self.go(origin)
+
+        await self.go("terminals")
+        await self.push_screen(screen, closed)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave every key to a focused terminal."""
@@ -319,12 +375,8 @@ class Workbench(App[int]):
     def action_help(self) -> None:
         """Show what the screen is for, and its keys."""
         screen = self.screen
-        if isinstance(screen, TestsScreen):
-            self.push_screen(Help("Tests", screen.PURPOSE, screen.HELP_SCOPES))
-        elif isinstance(screen, RunScreen):
-            self.push_screen(Help("Run", screen.PURPOSE, screen.HELP_SCOPES))
-        elif isinstance(screen, OutputScreen):
-            self.push_screen(Help("Output", screen.PURPOSE, screen.HELP_SCOPES))
+        if isinstance(screen, VmScreen):
+            self.push_screen(Help(screen.NAME, screen.PURPOSE, screen.HELP_SCOPES))
 
     def action_toggle_theme(self) -> None:
         """Switch between dark and light."""
@@ -332,15 +384,25 @@ class Workbench(App[int]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer the actions of the screen, then those of the app."""
-        scope = "tests" if isinstance(screen, TestsScreen) else "run" if isinstance(screen, RunScreen) else ""
-        for key in keymap.SCOPES.get(scope, ()):
-            name = key.action.partition("(")[0]
-            if key.help and name != "back" and screen.check_action(name, ()):
-                yield SystemCommand(
-                    f"{key.label.capitalize()} ({keymap.shown(key.keys)})",
-                    key.help,
-                    lambda action=key.action: self.call_later(screen.run_action, action),
-                )
+        if isinstance(screen, VmScreen):
+            for key in keymap.SCOPES.get(screen.SCOPE, ()):
+                name = key.action.partition("(")[0]
+                if not key.help or name == "back":
+                    continue
+                reason = screen.why_not(name)
+                if not reason and not screen.check_action(name, ()):
+                    continue
+                label = f"{key.label.capitalize()} ({keymap.shown(key.keys)})"
+                if reason:
+                    # Offered all the same, so that who looks for it finds out why it is not there.
+                    tell = partial(self.notify, reason, title=key.label.capitalize(), markup=False)
+                    yield SystemCommand(f"{label}: not now", reason, tell)
+                    continue
+                yield SystemCommand(label, key.help, partial(self.call_later, screen.run_action, key.action))
+        for digit, place, title in places.titles():
+            if place != self.place:
+                go = partial(self.call_later, self.go, place)
+                yield SystemCommand(f"Go to {title} ({digit})", f"Show the place {title}", go)
         yield SystemCommand("Help (?)", "What this screen is for, and its keys", self.action_help)
         yield SystemCommand("Theme (t)", "Switch between dark and light", self.action_toggle_theme)
         yield SystemCommand("All themes", "Choose among all themes", self.action_change_theme)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
 
+from app.tui import places
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -35,6 +37,10 @@ SCOPES: dict[str, tuple[Key, ...]] = {
     "app": (
         Key("app.help", "question_mark", "help", "help", "What this screen is for, and its keys.", True),
         Key("app.theme", "t", "toggle_theme", "theme", "Switch between the dark and the light theme."),
+        *(
+            Key(f"app.go-{place}", digit, f"go('{place}')", title, f"Go to {title}.")
+            for digit, place, title in places.titles()
+        ),
         Key("app.quit", "q", "quit", "quit", "Leave. Asks first when a run is going on.", True),
     ),
     "tests": (

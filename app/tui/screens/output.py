@@ -10,17 +10,17 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.screen import Screen
 from textual.widgets import Footer, Input, Label, Static
 
 from app.tui import keymap
+from app.tui.screens.base import VmScreen
 from app.tui.widgets.entry import Entry
 from app.tui.widgets.log_view import LogView, titled
 
 STREAMS = {".stdout": "standard output", ".stderr": "standard error"}
 
 
-class OutputScreen(Screen[None]):
+class OutputScreen(VmScreen):
     """Shows a file to read, search and copy from.
 
     Args:
@@ -30,6 +30,8 @@ class OutputScreen(Screen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("output")
+    NAME = "Output"
+    SCOPE = "output"
     PURPOSE = (
         "All that a step printed, however much it was. Search with /, select with the mouse, copy with y."
     )

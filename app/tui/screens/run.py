@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Input, Label
 
 from app.engine.events import Outcome, Phase
 from app.tui import keymap, signs
 from app.tui.run_session import RunSession
+from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Confirm
 from app.tui.screens.output import OutputScreen
 from app.tui.widgets.entry import Entry
 from app.tui.widgets.line_list import LineList
 from app.tui.widgets.log_view import LogView, titled
+from app.tui.widgets.places_bar import PlacesBar
 from app.tui.widgets.run_header import TICK, RunHeader
 from app.tui.widgets.run_list import RunList
 from app.tui.widgets.timeline import Timeline
 
-if TYPE_CHECKING:
-    from app.tui.app import Workbench
-
 ZOOMS = {"run-tests": "-zoom-tests", "timeline": "-zoom-timeline", "console": "-zoom-console"}
 
 
-class RunScreen(Screen[None]):
+class RunScreen(VmScreen):
     """Shows a run, while it goes on and afterwards.
 
     Args:
@@ -38,6 +36,8 @@ class RunScreen(Screen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("run")
+    NAME = "Run"
+    SCOPE = "run"
     PURPOSE = (
         "A run, live: how far it is, what every machine does, and for the selected test its steps with their "
         "output and its console. Esc goes back to the tests and leaves the run going; v comes back here."
@@ -54,16 +54,9 @@ class RunScreen(Screen[None]):
         self.session = session
         self._console_words = ""
 
-    @property
-    def workbench(self) -> Workbench:
-        """The app."""
-        from app.tui.app import Workbench
-
-        assert isinstance(self.app, Workbench)
-        return self.app
-
     def compose(self) -> ComposeResult:
         """Make the panes."""
+        yield PlacesBar("run")
         yield RunHeader(id="header", markup=False)
         with Container(id="panes"):
             yield RunList(id="run-tests")
@@ -77,11 +70,16 @@ class RunScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Begin in the list of tests."""
+        self.workbench.run_views.add(self)
         self.run_list.border_title = "tests"
         self.set_focus(self.run_list)
         self.run_changed()
         self.set_interval(TICK, self._tick)
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self.run_changed())
+
+    def on_unmount(self) -> None:
+        """Be told no more."""
+        self.workbench.run_views.discard(self)
 
     @property
     def run_list(self) -> RunList:
@@ -316,20 +314,28 @@ class RunScreen(Screen[None]):
             self.set_focus(self.console)
         elif any(self.has_class(name) for name in ZOOMS.values()):
             self.remove_class(*ZOOMS.values())
+        elif self.workbench.place == "run":
+            self.app.call_later(self.workbench.go, "tests")
         else:
             self.dismiss()
+
+    def why_not(self, action: str) -> str:
+        """Say why an action cannot be done now."""
+        test = self.run_list.current
+        if action in ("attach", "terminal") and (test is None or test.kept is None):
+            return "Its machine was not kept. vmbench run --keep on-failure keeps it next time."
+        if action in ("cancel_test", "cancel_run") and not self.session.active:
+            return "The run is over already."
+        if action == "rewind" and (test is None or test.result is None or not self.session.can_rewind(test)):
+            return "There is no checkpoint of it. A test that failed is run again with checkpoints."
+        return ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done now."""
         if action == "search":
             return not isinstance(self.focused, Entry)
-        if action in ("cancel_test", "cancel_run"):
-            return self.session.active
-        test = self.run_list.current if self.is_mounted else None
-        if action == "attach":
-            return test is not None and test.kept is not None
-        if action == "rewind":
-            return test is not None and test.result is not None and self.session.can_rewind(test)
+        if action in ("cancel_test", "cancel_run", "attach", "rewind"):
+            return self.is_mounted and not self.why_not(action)
         return True
 
 

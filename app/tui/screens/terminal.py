@@ -10,9 +10,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
-from textual.screen import Screen
 from textual.widgets import Static
 
+from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Confirm
 from app.tui.terminal.cast import CastWriter
 from app.tui.terminal.pane import PREFIX, Opener, TerminalPane
@@ -52,7 +52,7 @@ class Panes(Container):
             pane.styles.width, pane.styles.height = place.width, place.height
 
 
-class TerminalScreen(Screen[None]):
+class TerminalScreen(VmScreen):
     """Terminals in panes.
 
     Every key goes to the program in the focused pane. After the prefix key: ``%`` or ``|`` splits to the
@@ -72,6 +72,7 @@ class TerminalScreen(Screen[None]):
     TerminalScreen #keys { height: 1; padding: 0 1; background: $panel; color: $vm-dim; }
     """
     BINDINGS: ClassVar[list[BindingType]] = []
+    NAME = "Terminals"
     PURPOSE = (
         "Terminals in a machine. Every key reaches the program in the focused pane; the prefix key and then "
         "another one is for the workbench."
@@ -140,7 +141,9 @@ class TerminalScreen(Screen[None]):
 
     def _tell_keys(self) -> None:
         key = self._prefix.replace("ctrl+", "^")
-        words = f'{key} then: % right  " below  o next  z zoom  b all  [ scroll  / search  x close  d leave'
+        words = (
+            f'{key} then: % right  " below  o next  z zoom  b all  [ scroll  / find  x close  0-9 go  d leave'
+        )
         self.query_one("#keys", Static).update(
             f"typing into all panes · {words}" if self.broadcast else words
         )
@@ -167,6 +170,8 @@ class TerminalScreen(Screen[None]):
             self._tell_keys()
         elif key == "x":
             self._ask_to_close(pane)
+        elif key.isdecimal() and len(key) == 1:
+            self.app.call_later(self.app.run_action, f"go_digit('{key}')")
         elif key in ("d", "escape"):
             self._ask_to_leave()
         else:

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal
-from textual.screen import Screen
 from textual.widgets import Footer, Input, Label, Static
 
 from app.engine.state import TestState
 from app.tui import keymap, signs
 from app.tui.clock import Clock
+from app.tui.screens.base import VmScreen
 from app.tui.test_rows import GroupRow, TestRow, TestRows
 from app.tui.widgets.details import Details
 from app.tui.widgets.entry import Entry
 from app.tui.widgets.line_list import LineList
+from app.tui.widgets.places_bar import PlacesBar
 from app.tui.widgets.run_header import TICK, StatusStrip
 from app.tui.widgets.test_list import TestList
 
-if TYPE_CHECKING:
-    from app.tui.app import Workbench
 
-
-class TestsScreen(Screen[None]):
+class TestsScreen(VmScreen):
     """Lists the registry's tests.
 
     Args:
@@ -38,6 +36,8 @@ class TestsScreen(Screen[None]):
     __test__ = False  # keeps pytest from collecting it
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("tests")
+    NAME = "Tests"
+    SCOPE = "tests"
     PURPOSE = (
         "Everything the registry holds, grouped by service, with how it went the last time. "
         "Mark tests and run them; each gets a throwaway machine of its own. "
@@ -55,16 +55,9 @@ class TestsScreen(Screen[None]):
         self._clock = clock
         self._failure: tuple[str, str] | None = None
 
-    @property
-    def workbench(self) -> Workbench:
-        """The app."""
-        from app.tui.app import Workbench
-
-        assert isinstance(self.app, Workbench)
-        return self.app
-
     def compose(self) -> ComposeResult:
         """Make the panes."""
+        yield PlacesBar("tests")
         yield Static(id="title", markup=False)
         with Horizontal(classes="bar"):
             yield Label("filter")

@@ -1,0 +1,60 @@
+"""The workbench's places: what the number keys lead to, each with a stack of screens of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual.screen import Screen
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place of the workbench.
+
+    Attributes:
+        id: Its name in actions, settings and keymaps; also the Textual mode that holds its screens.
+        title: Its name for people.
+        short: The same where there is little room: five letters at most.
+        key: The digit that leads to it.
+        help: A sentence on what it is for.
+        make: Makes its first screen, when somebody goes there for the first time.
+    """
+
+    id: str
+    title: str
+    short: str
+    key: str
+    help: str
+    make: Callable[[], Screen[None]]
+
+
+# The screens are imported when they are first visited: the first paint does not wait for them.
+
+
+def _run() -> Screen[None]:
+    from app.tui.screens.no_run import NoRunScreen
+
+    return NoRunScreen()
+
+
+def _terminals() -> Screen[None]:
+    from app.tui.screens.no_terminal import NoTerminalScreen
+
+    return NoTerminalScreen()
+
+
+PLACES: tuple[Place, ...] = (
+    Place("run", "Run", "Run", "2", "The run that goes on, or the last one.", _run),
+    Place("terminals", "Terminals", "Term", "3", "The terminals that are open.", _terminals),
+)
+"""All places but the tests, which the app makes itself, in the order of their keys."""
+
+TESTS = "tests"
+"""Id of the place where the workbench begins."""
+
+
+def titles(*, short: bool = False) -> list[tuple[str, str, str]]:
+    """Return key, id and title of every place, the tests among them, in the order of the keys."""
+    found = [("1", TESTS, "Tests"), *((p.key, p.id, p.short if short else p.title) for p in PLACES)]
+    return sorted(found, key=lambda place: place[0] if place[0] != "0" else ":")

@@ -1,0 +1,45 @@
+"""What the screens of the workbench share: a name, a purpose, keys, and why a key does nothing now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.screen import Screen
+
+if TYPE_CHECKING:
+    from app.tui.app import Workbench
+
+
+class VmScreen(Screen[None]):
+    """A screen of the workbench.
+
+    A subclass names itself, says what it is for and which scopes of the keymap it has; the help and the
+    command palette are made from that.
+    """
+
+    NAME: ClassVar[str] = ""
+    PURPOSE: ClassVar[str] = ""
+    SCOPE: ClassVar[str] = ""
+    """Scope of the keymap whose actions the command palette offers."""
+    HELP_SCOPES: ClassVar[list[tuple[str, str]]] = []
+    """Headings, each with the scope of keys that the help lists below it."""
+
+    @property
+    def workbench(self) -> Workbench:
+        """The app."""
+        from app.tui.app import Workbench
+
+        assert isinstance(self.app, Workbench)
+        return self.app
+
+    def why_not(self, action: str) -> str:
+        """Say why an action cannot be done now; empty when it can.
+
+        Args:
+            action: Its name, without arguments.
+        """
+        return ""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Grey out what cannot be done now."""
+        return True if not self.is_mounted or not self.why_not(action) else None

@@ -1,0 +1,31 @@
+"""What the place of the terminals shows while none is open."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.widgets import Footer, Static
+
+from app.tui.screens.base import VmScreen
+from app.tui.widgets.places_bar import PlacesBar
+
+
+class NoTerminalScreen(VmScreen):
+    """Says how to open a terminal."""
+
+    NAME = "Terminals"
+    PURPOSE = "Terminals stay open here while you look at other places."
+    HELP_SCOPES: ClassVar[list[tuple[str, str]]] = [("Everywhere", "app")]
+
+    def compose(self) -> ComposeResult:
+        """Make the text."""
+        yield PlacesBar("terminals")
+        yield Static(
+            "No terminal is open.\n\n"
+            "A on a test whose machine was kept opens terminals in that machine. They stay open here while "
+            "you look at other places: the prefix key and then a digit leads there, 3 leads back.",
+            classes="nothing",
+            markup=False,
+        )
+        yield Footer(show_command_palette=False)
