@@ -38,8 +38,26 @@ async def attach(
     columns, rows = os.get_terminal_size(stdout)
     term = os.environ.get("TERM") or "xterm-256color"
     terminal = await machine.terminal(command, columns=columns, rows=rows, term=term)
+    return await hand_over(terminal, typed=typed, stdin=stdin, stdout=stdout)
+
+
+async def hand_over(
+    terminal: Terminal, *, typed: str = "", escape: bytes = b"", stdin: int = 0, stdout: int = 1
+) -> int:
+    """Give this terminal to what runs in another one, until that ends, and return its exit code.
+
+    Args:
+        terminal: What is shown and typed into; hung up at the end.
+        typed: Typed once the program has said something, without the line's end: the person sends it.
+        escape: Key that hangs up, which is then no failure; none unless given.
+        stdin: Descriptor of the terminal that is typed on.
+        stdout: Descriptor of the terminal that is looked at.
+
+    Raises:
+        BackendError: the connection broke.
+    """
     try:
-        return await _Screen(terminal, typed.rstrip(), stdin, stdout).run()
+        return await _Screen(terminal, typed.rstrip(), escape, stdin, stdout).run()
     finally:
         await terminal.close()
 
@@ -47,12 +65,14 @@ async def attach(
 class _Screen:
     """This terminal while a program in a guest has it."""
 
-    def __init__(self, terminal: Terminal, typed: str, stdin: int, stdout: int) -> None:
+    def __init__(self, terminal: Terminal, typed: str, escape: bytes, stdin: int, stdout: int) -> None:
         self._terminal = terminal
         self._to_type = typed.encode()
+        self._escape = escape
         self._stdin = stdin
         self._stdout = stdout
         self._hung_up = asyncio.Event()
+        self._code = 128 + signal.SIGHUP
         self._alternate = False
         self._seam = b""
 
@@ -73,7 +93,7 @@ class _Screen:
             hung_up.cancel()
             if not showing.done():
                 await self._terminal.close()
-                return 128 + signal.SIGHUP
+                return self._code
             showing.result()
             return await self._terminal.wait()
         finally:
@@ -102,6 +122,10 @@ class _Screen:
         except BlockingIOError:
             return
         except OSError:
+            data = b""
+        if data and self._escape and self._escape in data:
+            data, self._code = data.partition(self._escape)[0], 0
+            self._terminal.write(data)
             data = b""
         if data:
             self._terminal.write(data)

@@ -56,6 +56,11 @@ class Paths:
         return self.state / "latency"
 
     @property
+    def recordings(self) -> Path:
+        """Folder of recorded terminals that belong to no run."""
+        return self.state / "recordings"
+
+    @property
     def reports(self) -> Path:
         """Folder of reports about faults inside vmbench itself."""
         return self.state / "reports"

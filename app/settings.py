@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from registry.decode import shown, suggest
 from registry.location import CONFIG
@@ -21,6 +22,10 @@ from registry.units import parse_size
 ACCELERATORS = ("auto", "tcg", "kvm", "hvf")
 ISOLATIONS = ("auto", "off")
 THEMES = ("vmbench-dark", "vmbench-light")
+EMULATORS = ("pyte", "ghostty")
+PREFIX = "ctrl+g"
+"""Neither tmux's (ctrl+b) nor screen's (ctrl+a), and a shell only rings the bell for it."""
+_PREFIX_SIGNS = {"]": "right_square_bracket", "\\": "backslash", "^": "circumflex_accent", "_": "underscore"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,8 @@ class RunSettings:
     """Checkpoints of all tests that are left at most."""
     checkpoint_size: int = 8192
     """MiB on the host's disk that they take at most."""
+    secrets: tuple[str, ...] = ()
+    """Variables of the environment whose values are masked in events, logs and recordings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +59,21 @@ class UiSettings:
     """How the workbench looks."""
 
     theme: str = "vmbench-dark"
+    prefix: str = PREFIX
+    """Key of terminals that is the workbench's own, as Textual calls it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalSettings:
+    """How terminals in the workbench work."""
+
+    record: bool = False
+    """Whether every terminal is recorded from its beginning."""
+    record_input: bool = False
+    """Whether recordings hold what is typed, too."""
+    cast_version: Literal[2, 3] = 3
+    """Of the asciicast format."""
+    emulator: str = "pyte"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +85,7 @@ class Settings:
 
     run: RunSettings = RunSettings()
     ui: UiSettings = UiSettings()
+    terminal: TerminalSettings = TerminalSettings()
     problems: tuple[Problem, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
     """Where each value that is no default comes from, by its key such as ``run.parallel``."""
@@ -147,6 +170,53 @@ def _memory(value: object) -> int:
         raise Unfit('a number of MiB or a text such as "512M" or "2G"') from None
 
 
+def _flag(value: object) -> bool:
+    if value in (True, "true", "1", "yes"):
+        return True
+    if value in (False, "false", "0", "no"):
+        return False
+    raise Unfit("true or false")
+
+
+def _cast_version(value: object) -> int:
+    number = _integer(value)
+    if number not in (2, 3):
+        raise Unfit("3 or 2")
+    return number
+
+
+def _names(value: object) -> tuple[str, ...]:
+    listed = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(isinstance(n, str) and n.isidentifier() for n in listed):
+        raise Unfit('names of variables, such as ["API_TOKEN"]')
+    return tuple(dict.fromkeys(listed))
+
+
+def parse_prefix(value: object) -> str:
+    """Return a prefix key as Textual calls it.
+
+    Raises:
+        Unfit: it is no key that a terminal can tell from what people type.
+    """
+    key = value.strip().lower() if isinstance(value, str) else ""
+    if key.startswith("^"):
+        key = f"ctrl+{key[1:]}"
+    # Tab, enter, backspace and escape are what terminals send for the letters that are left out.
+    if re.fullmatch(r"ctrl\+[a-gkln-z]|f([1-9]|1[0-2])", key):
+        return key
+    if key.startswith("ctrl+") and key[5:] in _PREFIX_SIGNS:
+        return f"ctrl+{_PREFIX_SIGNS[key[5:]]}"
+    raise Unfit('a key such as "ctrl+g", "ctrl+]" or "f12"; not ctrl with h, i, j or m')
+
+
+def prefix_name(prefix: str) -> str:
+    """Return a prefix key as people write it: ``^g``, ``^]``, ``F12``."""
+    name = prefix.removeprefix("ctrl+")
+    if name == prefix:
+        return prefix.upper()
+    return f"^{next((sign for sign, called in _PREFIX_SIGNS.items() if called == name), name)}"
+
+
 REGISTRY_ENV = "VMBENCH_REGISTRY"
 
 SETTINGS: tuple[Setting, ...] = (
@@ -160,6 +230,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("run.isolation", "VMBENCH_ISOLATION", _choice(*ISOLATIONS), "guests off the person's core"),
     Setting("run.checkpoint_count", "VMBENCH_CHECKPOINT_COUNT", _count(0), "checkpoints at most"),
     Setting("run.checkpoint_size", "VMBENCH_CHECKPOINT_SIZE", _memory, "disk for checkpoints at most"),
+    Setting("run.secrets", "VMBENCH_SECRETS", _names, "variables of yours whose values are masked"),
+    Setting("ui.prefix", "VMBENCH_PREFIX", parse_prefix, "key of terminals that is the workbench's own"),
+    Setting("terminal.record", "VMBENCH_RECORD", _flag, "record every terminal"),
+    Setting("terminal.record_input", "VMBENCH_RECORD_INPUT", _flag, "record what is typed, too"),
+    Setting("terminal.cast_version", "VMBENCH_CAST_VERSION", _cast_version, "asciicast version"),
+    Setting("terminal.emulator", "VMBENCH_EMULATOR", _choice(*EMULATORS), "what draws terminals"),
     Setting("ui.theme", "VMBENCH_THEME", _choice(*THEMES), "theme of the workbench"),
 )
 
@@ -209,9 +285,11 @@ def load_settings(
 def _build(values: Mapping[str, object], sources: dict[str, str], problems: Sequence[Problem]) -> Settings:
     run = {k.removeprefix("run."): v for k, v in values.items() if k.startswith("run.")}
     ui = {k.removeprefix("ui."): v for k, v in values.items() if k.startswith("ui.")}
+    terminal = {k.removeprefix("terminal."): v for k, v in values.items() if k.startswith("terminal.")}
     return Settings(
         run=RunSettings(**run),  # type: ignore[arg-type]  # each parser returns its field's type
         ui=UiSettings(**ui),  # type: ignore[arg-type]
+        terminal=TerminalSettings(**terminal),  # type: ignore[arg-type]
         problems=tuple(problems),
         sources=sources,
     )

@@ -141,4 +141,5 @@ def make_engine(place: Workplace) -> Engine:
         reserve=settings.reserve,
         snapshots=snapshot_store(place.paths),
         checkpoint_budget=CheckpointBudget(count=settings.checkpoint_count, size=settings.checkpoint_size),
+        secrets=settings.secrets,
     )

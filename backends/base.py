@@ -254,6 +254,14 @@ class Machine(Protocol):
         """Open a terminal with a login shell, or with ``command``."""
         ...
 
+    async def console(self) -> Terminal:
+        """Connect to the serial console, to read it and to type into it; hanging up ends nothing there.
+
+        Raises:
+            WrongState: the machine does not run, or somebody types into its console already.
+        """
+        ...
+
     async def pause(self) -> None:
         """Halt the vCPUs."""
         ...

@@ -17,6 +17,7 @@ MOVES: dict[str, frozenset[MachineState]] = {
     "run a command": frozenset({S.RUNNING}),
     "copy files": frozenset({S.RUNNING}),
     "forward a port": frozenset({S.RUNNING}),
+    "type into the console": frozenset({S.STARTING, S.RUNNING, S.PAUSED}),
     "show statistics": frozenset({S.RUNNING, S.PAUSED}),
     "save a snapshot": frozenset({S.RUNNING, S.PAUSED, S.STOPPED}),
     "restore a snapshot": frozenset({S.CREATED, S.STOPPED, S.DIED}),

@@ -22,7 +22,7 @@ _RUN_TIMEOUT = 30.0
 _MAX_RETRIES = 100
 
 _COMMON = frozenset({"name", "summary", "tags", "timeout", "env", "browser", "ram", "requires_sudo"})
-_OURS = frozenset({"keep", "retries", "depends_on"})
+_OURS = frozenset({"secrets", "keep", "retries", "depends_on"})
 _FILE_KEYS = frozenset({"test", "setup", "tests", "steps", "machine"})
 _META_KEYS = _COMMON | _OURS | {"services"}
 _TEST_KEYS = _COMMON | _OURS | {"run", "steps", "machine"}
@@ -116,6 +116,7 @@ class _FileDecoder:
         self.sudo = meta.flag("requires_sudo")
         self.tags = meta.texts("tags")
         self.env = meta.variables("env")
+        self.secrets = _secrets(meta)
         self.keep = _keep(meta)
         self.retries = meta.integer("retries", 0, _MAX_RETRIES) or 0
         self.setup = self._setup(file.table("setup"))
@@ -226,6 +227,9 @@ class _FileDecoder:
             services=tuple(dict.fromkeys([s.service for s in steps if isinstance(s, AddStep)])),
             timeout=timeout,
             env=self.env | table.variables("env") if own and "env" in data else self.env,
+            secrets=tuple(dict.fromkeys(self.secrets + _secrets(table)))
+            if own and "secrets" in data
+            else self.secrets,
             browser=table.flag("browser", self.browser) if own else self.browser,
             requires_sudo=table.flag("requires_sudo", self.sudo) if own else self.sudo,
             keep=_keep(table, self.keep) if own else self.keep,
@@ -243,6 +247,10 @@ def _steps(tables: list[Table], owner: Table, name: str) -> tuple[Step, ...]:
     if owner.data.get(name) == []:
         owner.error(name, "the test has no steps", "add a step, or remove the test")
     return tuple([step for table in tables if (step := decode_step(table)) is not None])
+
+
+def _secrets(table: Table) -> tuple[str, ...]:
+    return tuple([name for name in table.texts("secrets") if table.check_variable(name, "secrets")])
 
 
 def _keep(table: Table, default: Keep | None = None) -> Keep | None:

@@ -306,6 +306,8 @@ class Test:
     timeout: float | None = None
     """Deadline for all steps together, in seconds."""
     env: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    """Names of variables whose values are masked wherever the test's work is written down."""
     browser: bool = False
     requires_sudo: bool = False
     keep: Keep | None = None

@@ -201,6 +201,12 @@ class FakeMachine:
         self.terminals.append(terminal)
         return terminal
 
+    async def console(self) -> FakeTerminal:
+        require("type into the console", self.id, self.state)
+        terminal = FakeTerminal(None, 80, 24)
+        self.terminals.append(terminal)
+        return terminal
+
     async def pause(self) -> None:
         require("pause", self.id, self.state)
         self.state = MachineState.PAUSED

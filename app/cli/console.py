@@ -1,4 +1,4 @@
-"""``vmbench console``: what a machine's serial line said."""
+"""``vmbench console``: what a machine's serial line said, and typing into it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from app.cli import options
+from app.cli.errors import UsageProblem
 from app.cli.params import MachineName
 from app.cli.text import harmless
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from backends.store import MachineStore
 
 LOG = "console.log"
+ESCAPE = b"\x1d"
+"""What Ctrl-] sends."""
 POLL = 0.1
 LOOK = 1.0
 """Seconds between two looks at whether the machine still is."""
@@ -28,6 +32,7 @@ Examples:
   vmbench console -f calm              # until the machine ends, or Ctrl-C
   vmbench console calm --tail 20
   vmbench console calm --since 8192    # what came after the first 8192 bytes
+  vmbench console -i calm              # type into it; Ctrl-] leaves
 
 Control characters are left out on a terminal, and kept in a pipe or with --raw.
 """
@@ -36,11 +41,16 @@ Control characters are left out on a terminal, and kept in a pipe or with --raw.
 @click.command("console", epilog=EPILOG)
 @click.argument("machine", type=MachineName())
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until the machine ends.")
+@click.option("-i", "--interactive", is_flag=True, help="Type into it, one at a time; Ctrl-] leaves.")
 @click.option("--since", type=click.IntRange(0), metavar="BYTES", default=0, help="Leave out so many bytes.")
 @click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines of what there is.")
 @click.option("--raw", is_flag=True, help="Print the bytes as they are.")
-def command(machine: str, follow: bool, since: int, tail: int | None, raw: bool) -> int:
-    """Print a machine's console, also of one that is stopped or died."""
+def command(machine: str, follow: bool, interactive: bool, since: int, tail: int | None, raw: bool) -> int:
+    """Print a machine's console, also of one that is stopped or died, or type into it."""
+    if interactive:
+        if follow or since or tail is not None or raw:
+            raise UsageProblem("-i goes with no other option", f"vmbench console -i {machine}")
+        return _type_into(machine)
     from app.paths import user_paths
     from app.wiring import machine_store
     from backends.base import BackendError
@@ -65,6 +75,27 @@ def command(machine: str, follow: bool, since: int, tail: int | None, raw: bool)
             except KeyboardInterrupt:
                 return 0
     return 0
+
+
+def _type_into(machine: str) -> int:
+    from app.attach import hand_over
+    from app.cli.bench import Bench, act
+
+    if not options.on_terminal():
+        raise UsageProblem(
+            "typing into a console needs a terminal at both ends",
+            f"vmbench console -f {machine} follows it without",
+        )
+
+    async def work(bench: Bench) -> int:
+        async with bench.machine(machine) as found:
+            terminal = await found.console()
+            print(f"console of {found.id}; Ctrl-] leaves", file=sys.stderr, flush=True)
+            code = await hand_over(terminal, escape=ESCAPE)
+            print(file=sys.stderr)
+            return code
+
+    return act(work)
 
 
 def _start(file: BinaryIO, since: int, tail: int | None) -> int:

@@ -16,6 +16,7 @@ def open_workbench(*, registry: str | None = None, project: str | None = None) -
 
         return run_tests(RunOptions(), registry=registry, project=project)
     from app.tui.app import run_workbench
+    from app.tui.terminals import TerminalOptions
     from app.wiring import find_workplace, make_engine, reclaim
 
     place = find_workplace(registry=registry, project=project)
@@ -23,4 +24,5 @@ def open_workbench(*, registry: str | None = None, project: str | None = None) -
         warn(str(problem))
     for message in reclaim(place.paths):
         print(message, file=sys.stderr)
-    return run_workbench(make_engine(place), theme=place.settings.ui.theme)
+    terminals = TerminalOptions.of(place.settings, place.paths.recordings)
+    return run_workbench(make_engine(place), theme=place.settings.ui.theme, terminals=terminals)

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import difflib
 import importlib.metadata
+import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from app.engine.api import LastResult, RunOptions
 from app.engine.checkpoints import CheckpointBudget, Checkpoints
 from app.engine.history import ResultIndex, prune_runs
 from app.engine.log import LOG_NAME, EventLog
+from app.engine.masking import Masker, secrets_of
 from app.engine.memory import available_memory
 from app.engine.offload import Writer, off_loop, unbroken
 from app.engine.plan import PlanError, make_plan
@@ -47,6 +49,7 @@ class Engine:
         available: Returns the MiB that can be taken now.
         snapshots: Where checkpoints are saved; without it there are none.
         checkpoint_budget: What all checkpoints may take together.
+        secrets: Variables of the environment whose values are masked in every run.
     """
 
     def __init__(
@@ -64,7 +67,9 @@ class Engine:
         available: Callable[[], int] = available_memory,
         snapshots: SnapshotStore | None = None,
         checkpoint_budget: CheckpointBudget = CheckpointBudget(),  # noqa: B008 - frozen
+        secrets: Sequence[str] = (),
     ) -> None:
+        self._secrets = tuple(secrets)
         self._load = registry_loader
         self._backends = backends
         self._default_backend = default_backend
@@ -113,10 +118,22 @@ class Engine:
         memories = [item.request.memory for item in plan.items if item.error is None]
         parallel = options.parallel or self._default_parallel or auto_parallel(memories, room)
         retry_errors = self._default_retry_errors if options.retry_errors is None else options.retry_errors
+        masker = Masker(
+            [
+                *(os.environ.get(name, "") for name in self._secrets),
+                *(
+                    value
+                    for item in plan.items
+                    if item.test is not None
+                    for values in secrets_of(item.test, registry.services).values()
+                    for value in values
+                ),
+            ]
+        )
         writer = Writer()
         try:
             folder = await writer.run(_make_run_folder, self._runs_folder)
-            log = EventLog(folder / LOG_NAME, writer)
+            log = EventLog(folder / LOG_NAME, writer, masker=masker)
             await log.open()
         except OSError as error:
             await writer.close()
@@ -141,6 +158,7 @@ class Engine:
             version=await off_loop(_version),
             checkpoints=self._checkpoints,
             save_checkpoints=options.checkpoints,
+            masker=masker,
         )
         run = Run(setup, log, writer, self._index)
         if self._closed:

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from app.engine.codec import NotAnEvent, decode, encode
 from app.engine.events import Event, Notice, RunFinished, Stamped
+from app.engine.masking import Masker
 from app.engine.offload import Writer, off_loop
 
 LOG_NAME = "events.jsonl"
@@ -34,6 +35,7 @@ class EventLog:
         writer: Does the file work, in order.
         wall: Returns seconds since the epoch.
         monotonic: Returns monotonic seconds.
+        masker: Masks every text of what is appended.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class EventLog:
         *,
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        masker: Masker | None = None,
     ) -> None:
         self.path = path
+        self._masker = masker or Masker()
         self._writer = writer
         self._wall = wall
         self._monotonic = monotonic
@@ -85,7 +89,10 @@ class EventLog:
         Must be called on the event loop's thread.
         """
         stamped = Stamped(
-            seq=len(self._events) + 1, time=round(self._wall(), 6), mono=round(self.mono, 6), event=event
+            seq=len(self._events) + 1,
+            time=round(self._wall(), 6),
+            mono=round(self.mono, 6),
+            event=self._masker.of(event),
         )
         self._events.append(stamped)
         self._unwritten.append(stamped)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from app.engine.api import RunOptions
 from app.engine.events import Notice, PlannedStep, PlannedTest
+from app.engine.masking import secrets_of
 from backends.base import Availability, Backend, BackendError, HostNotAble, MachineRequest
 from registry.filters import Filter
 from registry.model import AddStep, Problem, Registry, Service, Severity, Step, Test
@@ -211,6 +212,7 @@ class _Planner:
 
     def item(self, test: Test) -> PlanItem:
         """Return the plan of one test."""
+        test, unset = _with_secrets(test, self._services)
         spec = test.machine
         name = self._override or spec.backend or self._default
         request = MachineRequest(
@@ -233,7 +235,8 @@ class _Planner:
             summary=test.summary,
             file=str(test.file),
         )
-        return PlanItem(planned=planned, test=test, request=request, error=self._error(test, name))
+        error = unset or self._error(test, name)
+        return PlanItem(planned=planned, test=test, request=request, error=error)
 
     def _error(self, test: Test, name: str) -> BackendError | None:
         backend = self._backends.get(name)
@@ -276,6 +279,29 @@ class _Planner:
                     f"backend {name} cannot work on this host: {found.reason}", remedy=found.remedy
                 )
         return self.unable.get(name)
+
+
+def _with_secrets(test: Test, services: Mapping[str, Service]) -> tuple[Test, BackendError | None]:
+    """Return a test that has its secrets from the environment too, or what is wrong with them."""
+    if not test.secrets:
+        return test, None
+    found = secrets_of(test, services)
+    unset = [name for name, values in found.items() if not any(values)]
+    if unset:
+        return test, BackendError(
+            f"the secret {unset[0]} has no value",
+            remedy=f"export {unset[0]}=… before vmbench is started, or give it in the test's env",
+        )
+    # What is set in the test or by a service stays; the rest reaches its commands like any variable.
+    elsewhere = {name for step in test.steps if isinstance(step, AddStep) for name in step.env}
+    elsewhere |= {
+        name
+        for step in test.steps
+        if isinstance(step, AddStep) and step.service in services
+        for name in services[step.service].variables()
+    }
+    fresh = {n: v[0] for n, v in found.items() if n not in test.env and n not in elsewhere}
+    return replace(test, env=fresh | dict(test.env)), None
 
 
 def _broken_item(name: str, problems: Sequence[Problem]) -> PlanItem:

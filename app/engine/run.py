@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.engine.admission import OVERHEAD, Admission
@@ -25,6 +25,7 @@ from app.engine.events import (
 from app.engine.history import ResultIndex, write_summary
 from app.engine.images import ImageGate
 from app.engine.log import EventLog
+from app.engine.masking import Masker
 from app.engine.offload import Writer
 from app.engine.plan import Plan, PlanItem
 from app.engine.pool import Pool
@@ -57,6 +58,8 @@ class RunSetup:
     """Saves checkpoints; ``None`` where that cannot be."""
     save_checkpoints: bool = False
     """Whether one is saved before each step."""
+    masker: Masker = field(default_factory=Masker)
+    """Masks what its tests declare secret."""
 
 
 class Run:
@@ -92,6 +95,7 @@ class Run:
             registry=str(setup.registry),
             checkpoints=setup.checkpoints,
             save_checkpoints=setup.save_checkpoints,
+            masker=setup.masker,
         )
         self._shakes = ShakeWatch(item.planned for item in setup.plan.items)
         self._pool = Pool(

@@ -10,7 +10,7 @@ import re
 import shutil
 import traceback
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +35,7 @@ from app.engine.events import (
     TestStarted,
 )
 from app.engine.images import ImageGate
+from app.engine.masking import MaskedStream, Masker
 from app.engine.offload import Writer, off_loop, unbroken
 from app.engine.plan import PlanItem
 from app.engine.steps import (
@@ -90,6 +91,8 @@ class Surroundings:
     """Saves checkpoints; ``None`` where that cannot be."""
     save_checkpoints: bool = False
     """Whether one is saved before each step."""
+    masker: Masker = field(default_factory=Masker)
+    """Masks what the tests declare secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +167,8 @@ class TestRunner:
         around = self._around
         if around.checkpoints is not None:
             await around.checkpoints.supersede(around.registry, around.run, self._item.name)
-        text = json.dumps(asdict(finished) | {"steps": [asdict(s) for s in end.steps]}, indent=1)
+        told, steps = around.masker.of(finished), around.masker.of(end.steps)
+        text = json.dumps(asdict(told) | {"steps": [asdict(s) for s in steps]}, indent=1)
         with contextlib.suppress(OSError):
             await self._around.writer.run((self._folder / "result.json").write_text, text)
         return finished
@@ -429,6 +433,7 @@ class _Attempt:
             lambda stream, text: self._emit(StepOutput(test=name, index=index, stream=stream, text=text)),
             self._folder / f"step-{index + 1:02d}-{step.action}",
             self._around.writer,
+            self._around.masker,
         )
         context = StepContext(
             machine=machine,
@@ -518,7 +523,9 @@ class _Attempt:
         name = self._name
         try:
             async with asyncio.timeout(CLEAN_UP_LIMIT):
-                await off_loop(_copy_file, machine.console_log, self._folder / "console.log")
+                await off_loop(
+                    _copy_log, machine.console_log, self._folder / "console.log", self._around.masker
+                )
                 reason = self._why_kept(end)
                 if reason and machine.state is MachineState.RUNNING:
                     await machine.keep(reason)
@@ -551,7 +558,7 @@ class _Attempt:
     async def _report(self, error: Exception) -> str:
         """Write an unexpected error down for whoever mends vmbench, and say where."""
         path = self._folder / "internal-error.txt"
-        text = "".join(traceback.format_exception(error))
+        text = self._around.masker.text("".join(traceback.format_exception(error)))
         with contextlib.suppress(OSError):
             await off_loop(path.write_text, text)
         return f"vmbench itself failed: {type(error).__name__}: {error} (details: {path})"
@@ -594,6 +601,14 @@ def safe_name(name: str) -> str:
     return f"{safe.strip('.') or 'test'}-{digest}"
 
 
-def _copy_file(source: Path, target: Path) -> None:
+def _copy_log(source: Path, target: Path, masker: Masker) -> None:
+    """Copy a console's log, secrets masked."""
     with contextlib.suppress(FileNotFoundError):
-        shutil.copyfile(source, target)
+        if not masker:
+            shutil.copyfile(source, target)
+            return
+        stream = MaskedStream(masker)
+        with source.open("rb") as read, target.open("wb") as write:
+            while chunk := read.read(1 << 20):
+                write.write(stream.feed(chunk))
+            write.write(stream.flush())

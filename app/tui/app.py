@@ -21,6 +21,7 @@ from textual.screen import Screen
 from app.engine.api import EngineApi, RunOptions
 from app.engine.events import Outcome
 from app.engine.house import House
+from app.engine.masking import secrets_of
 from app.tui import keymap, places, signs, theme
 from app.tui.clock import Clock
 from app.tui.messages import (
@@ -38,7 +39,7 @@ from app.tui.screens.dialogs import Closing, Confirm, Help, Report
 from app.tui.screens.run import RunScreen
 from app.tui.screens.terminal import TerminalScreen
 from app.tui.screens.tests import TestsScreen
-from app.tui.terminal.machine_source import MachineTerminals
+from app.tui.terminals import TerminalOptions, machine_screen
 from app.tui.test_rows import TestRows
 from app.tui.walk_in import Walk, walk_in
 
@@ -56,6 +57,7 @@ class Workbench(App[int]):
         theme_name: One of the two themes; ``None`` for the dark one.
         clock: The time.
         house: What outlives a run: machines, snapshots, past runs and the like.
+        terminals: What its terminals are told by the settings.
     """
 
     TITLE = "vmbench"
@@ -71,8 +73,10 @@ class Workbench(App[int]):
         theme_name: str | None = None,
         clock: Clock | None = None,
         house: House | None = None,
+        terminals: TerminalOptions | None = None,
     ) -> None:
         super().__init__()
+        self.terminals = terminals or TerminalOptions()
         self.engine = engine
         self.house = house or House()
         self.clock = clock or Clock()
@@ -350,10 +354,20 @@ class Workbench(App[int]):
         text = "\n".join(explain(error)).strip()
         self.notify(text, title=title, severity="error", timeout=10, markup=False)
 
-    def open_terminal(self, machine: str) -> None:
-        """Open terminals in a kept machine, in the place of the terminals."""
-        terminals = MachineTerminals(self.engine.adopt, machine)
-        self._show_terminals(TerminalScreen(terminals.open, label=machine, release=terminals.release))
+    def open_terminal(self, machine: str, test: str = "") -> None:
+        """Open terminals in a machine, in their place; it is that of a test of the run if one is named."""
+        session = self.session
+        folder = None if session is None or not test else session.folder / "recordings"
+        recording = self.terminals.recording(folder, self._secrets_of(test))
+        screen = machine_screen(self.engine.adopt, machine, self.terminals, recording, test=test)
+        self._show_terminals(screen)
+
+    def _secrets_of(self, test: str) -> list[str]:
+        registry = self.rows.registry
+        if registry is None:
+            return []
+        named = [found for found in registry.tests if found.name == test]
+        return [v for t in named for values in secrets_of(t, registry.services).values() for v in values]
 
     @work(group="terminals", exit_on_error=False)
     async def _show_terminals(self, screen: TerminalScreen) -> None:
@@ -462,17 +476,20 @@ class Workbench(App[int]):
             self.push_screen(Report(text))
 
 
-def run_workbench(engine: EngineApi, *, theme: str | None = None) -> int:
+def run_workbench(
+    engine: EngineApi, *, theme: str | None = None, terminals: TerminalOptions | None = None
+) -> int:
     """Open the workbench on this terminal and return its exit code when it was left.
 
     Args:
         engine: What it reads and commands; closed when the workbench is left.
         theme: Name of a theme, or ``None`` for the dark one.
+        terminals: What its terminals are told by the settings.
 
     Raises:
         Exception: a fault of the workbench's own ended it; the engine is closed and the terminal restored.
     """
-    return run_app(Workbench(engine, theme_name=theme))
+    return run_app(Workbench(engine, theme_name=theme, terminals=terminals))
 
 
 def run_app(workbench: Workbench) -> int:

@@ -35,6 +35,7 @@ from backends.process import ProcessIdentity, identify
 from backends.qemu import console, disks, furnish, migration, monitor, sockets, usage, waking
 from backends.qemu.argv import CONSOLE_LOG, SOCKETS, LaunchSpec, argv
 from backends.qemu.control import ControlChannel
+from backends.qemu.serial import SerialTerminal
 from backends.qemu.transfer import furnish_launch, lay_snapshot, take_over
 from backends.snapshots import RAM, STATE, SnapshotRecord, SnapshotStore
 from backends.states import require
@@ -475,6 +476,11 @@ class QemuMachine:
     ) -> Terminal:
         """Open a terminal with a login shell, or with ``command``."""
         return await self._alive(self._running().terminal(command, columns=columns, rows=rows, term=term))
+
+    async def console(self) -> Terminal:
+        """Connect to the serial console; see ``backends.base.Machine.console``."""
+        require("type into the console", self.id, self.state)
+        return await SerialTerminal.open(self.folder, self.id)
 
     async def reboot(self, *, discard: bool = False, timeout: float = 60.0) -> None:
         """Reboot the guest; see ``backends.base.Machine.reboot``."""

@@ -13,6 +13,7 @@ from app.tui import theme
 from app.tui.screens.dialogs import Confirm
 from app.tui.screens.terminal import Panes, TerminalScreen
 from app.tui.terminal.local_pty import LocalPty
+from app.tui.terminal.recording import Recording
 from backends.base import BackendError
 from tests.waiting import until
 
@@ -324,11 +325,15 @@ async def test_vim_is_resized_while_it_runs(tmp_path) -> None:
 
 
 async def test_recordings(tmp_path) -> None:
-    async with Host(opener("sh", "-c", "echo recorded"), recordings=tmp_path).run_test() as pilot:
+    recording = Recording(folder=tmp_path, always=True)
+    async with Host(opener("sh", "-c", "echo recorded"), recording=recording).run_test() as pilot:
         await pilot.pause()
         pane = pilot.app.screen.panes[0]
         await until(lambda: bool(pane.ended), "an end")
-    assert "recorded" in (tmp_path / "terminal-1.cast").read_text()
+        assert "● REC" in str(pane.border_title)
+    (cast,) = tmp_path.glob("*.cast")
+    assert "recorded" in cast.read_text()
+    assert cast.stat().st_mode & 0o777 == 0o600
 
 
 async def test_only_the_line_that_changed_is_painted() -> None:

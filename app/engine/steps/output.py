@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from app.engine.masking import MaskedStream, Masker
 from app.engine.offload import Writer
 
 EVENT_LIMIT = 256 * 1024
@@ -23,9 +24,18 @@ class StepOutputs:
         emit: Called with a stream and a piece of text, on the event loop's thread.
         stem: Path of the artifacts without their endings ``.stdout`` and ``.stderr``.
         writer: Does the file work.
+        masker: Masks secrets, also where a command prints them in pieces.
     """
 
-    def __init__(self, emit: Callable[[str, str], None], stem: Path, writer: Writer) -> None:
+    def __init__(
+        self,
+        emit: Callable[[str, str], None],
+        stem: Path,
+        writer: Writer,
+        masker: Masker | None = None,
+    ) -> None:
+        self._masker = masker or Masker()
+        self._masked: dict[str, MaskedStream] = {}
         self._emit = emit
         self._stem = stem
         self._writer = writer
@@ -40,6 +50,13 @@ class StepOutputs:
         if stream not in self._files:
             self._files[stream] = _Artifact(self._stem.with_name(f"{self._stem.name}.{stream}"))
             self._decoders[stream] = codecs.getincrementaldecoder("utf-8")("replace")
+            self._masked[stream] = MaskedStream(self._masker)
+        if self._masker:
+            data = self._masked[stream].feed(data)
+        if data:
+            self._take(stream, data)
+
+    def _take(self, stream: str, data: bytes) -> None:
         self._writer.submit(self._files[stream].write, data)
         self._show(stream, self._decoders[stream].decode(data))
 
@@ -79,6 +96,8 @@ class StepOutputs:
     async def close(self) -> Path | None:
         """Emit the rest and return, when the files are complete, the main one of them, if any."""
         for stream, decoder in self._decoders.items():
+            if rest := self._masked[stream].flush():
+                self._take(stream, rest)
             self._show(stream, decoder.decode(b"", final=True))
         self.flush()
         for artifact in self._files.values():

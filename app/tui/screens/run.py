@@ -249,7 +249,7 @@ class RunScreen(VmScreen):
         if test is None or test.kept is None:
             self.notify("Its machine was not kept. vmbench run --keep on-failure keeps it next time.")
             return
-        self.workbench.open_terminal(test.kept.machine)
+        self.workbench.open_terminal(test.kept.machine, test.name)
 
     def action_follow(self) -> None:
         """Follow the console's end, or stay."""

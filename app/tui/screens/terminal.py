@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -12,11 +11,24 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widgets import Static
 
+from app.engine.events import Outcome
+from app.engine.state import StepState
+from app.settings import PREFIX, prefix_name
+from app.tui import keymap
 from app.tui.screens.base import VmScreen
-from app.tui.screens.dialogs import Confirm
+from app.tui.screens.choices import Ask, Choice, Choose
+from app.tui.screens.dialogs import Confirm, Help
+from app.tui.terminal.ansi_rows import screen_text
 from app.tui.terminal.cast import CastWriter
-from app.tui.terminal.pane import PREFIX, Opener, TerminalPane
+from app.tui.terminal.machine_source import MachineTerminals, host_shell
+from app.tui.terminal.pane import Opener, TerminalPane
+from app.tui.terminal.recording import Recording
 from app.tui.terminal.splits import Direction, Splits
+
+_ACTIONS = {name: key.action for key in keymap.SCOPES["terminal"] for name in key.keys.split(",")}
+_CONSOLE = "console"
+_WIDE = 100
+"""Columns from which on one more pane goes beside another and not below it."""
 
 
 class Panes(Container):
@@ -55,15 +67,16 @@ class Panes(Container):
 class TerminalScreen(VmScreen):
     """Terminals in panes.
 
-    Every key goes to the program in the focused pane. After the prefix key: ``%`` or ``|`` splits to the
-    right, ``"`` or ``-`` below, ``o`` or an arrow goes to another pane, ``z`` maximises, ``b`` types into
-    all panes, ``x`` closes, ``d`` or escape leaves the screen.
+    Every key goes to the program in the focused pane; what follows the prefix key is one of the scope
+    ``terminal`` in the table of keys.
 
     Args:
         opener: Opens one more of what the panes show.
         label: What that is.
+        machine: The machine that it is in, for its console and for commands; ``None`` where there is none.
         prefix: The prefix key.
-        recordings: Folder to record every pane in; ``None`` records nothing.
+        recording: How panes are recorded; ``None`` where they cannot be.
+        test: The test whose machine it is, if any: its steps become markers of recordings.
         release: Called when the last terminal is hung up.
     """
 
@@ -75,33 +88,55 @@ class TerminalScreen(VmScreen):
     NAME = "Terminals"
     PURPOSE = (
         "Terminals in a machine. Every key reaches the program in the focused pane; the prefix key and then "
-        "another one is for the workbench."
+        "another one is for the workbench. The prefix key twice sends it to the program."
     )
-    HELP_SCOPES: ClassVar[list[tuple[str, str]]] = []
+    HELP_SCOPES: ClassVar[list[tuple[str, str]]] = [("After the prefix key", "terminal")]
 
     def __init__(
         self,
         opener: Opener,
         *,
         label: str,
+        machine: MachineTerminals | None = None,
         prefix: str = PREFIX,
-        recordings: Path | None = None,
+        recording: Recording | None = None,
+        test: str = "",
         release: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         super().__init__()
         self._opener = opener
         self._label = label
+        self._machine = machine
         self._prefix = prefix
-        self._recordings = recordings
+        self._recording = recording
+        self.test = test
         self._release = release
         self._opened = 0
         self._asking = False
+        self._steps: list[tuple[bool, Outcome | None]] | None = None
         self.broadcast = False
         """Whether what is typed goes to every pane."""
+        self._actions: dict[str, Callable[[TerminalPane], None]] = {
+            "choose": self._choose,
+            "open_console": self._open_console,
+            "ask_command": self._ask_command,
+            "open_host": lambda pane: self._add(host_shell, "host", pane),
+            "split_right": lambda pane: self._add(self._opener, "", pane, "right"),
+            "split_below": lambda pane: self._add(self._opener, "", pane, "below"),
+            "next_pane": lambda pane: self.focus_pane(1),
+            "previous_pane": lambda pane: self.focus_pane(-1),
+            "zoom": self.zoom,
+            "broadcast": lambda pane: self._toggle_broadcast(),
+            "record": self.toggle_recording,
+            "mark": self._mark,
+            "close": self._ask_to_close,
+            "help": lambda pane: self._help(),
+            "leave": lambda pane: self._ask_to_leave(),
+        }
 
     def compose(self) -> ComposeResult:
         """Make the first pane."""
-        yield Panes(self._make_pane())
+        yield Panes(self._make_pane(self._opener, ""))
         yield Static(id="keys", markup=False)
 
     def on_mount(self) -> None:
@@ -114,13 +149,14 @@ class TerminalScreen(VmScreen):
         if self._release is not None:
             await self._release()
 
-    def _make_pane(self) -> TerminalPane:
+    def _make_pane(self, opener: Opener, what: str) -> TerminalPane:
         self._opened += 1
         label = self._label if self._opened == 1 else f"{self._label} {self._opened}"
-        recorder = None
-        if self._recordings is not None:
-            recorder = CastWriter(self._recordings / f"terminal-{self._opened}.cast", 80, 24, title=label)
-        pane = TerminalPane(self._opener, label=label, prefix=self._prefix, recorder=recorder)
+        if what:
+            label = what if opener is host_shell else f"{self._label} {what}"
+        pane = TerminalPane(opener, label=label, prefix=self._prefix)
+        if self._recording is not None and self._recording.always:
+            self._record(pane, "")
         pane.on_typed = self._typed
         pane.on_command = self._command
         return pane
@@ -140,10 +176,8 @@ class TerminalScreen(VmScreen):
         return self.focused if isinstance(self.focused, TerminalPane) else None
 
     def _tell_keys(self) -> None:
-        key = self._prefix.replace("ctrl+", "^")
-        words = (
-            f'{key} then: % right  " below  o next  z zoom  b all  [ scroll  / find  x close  0-9 go  d leave'
-        )
+        words = f'{prefix_name(self._prefix)} then: % right  " below  c more  o next  z zoom  [ scroll'
+        words += "  R record  d leave  ? keys"
         self.query_one("#keys", Static).update(
             f"typing into all panes · {words}" if self.broadcast else words
         )
@@ -155,33 +189,146 @@ class TerminalScreen(VmScreen):
                     other.send(data)
 
     def _command(self, pane: TerminalPane, key: str) -> None:
-        if key in ("percent_sign", "vertical_line"):
-            self.call_later(self.split, pane, "right")
-        elif key in ("quotation_mark", "minus"):
-            self.call_later(self.split, pane, "below")
-        elif key in ("o", "tab", "right", "down"):
-            self.focus_pane(1)
-        elif key in ("left", "up", "shift+tab"):
-            self.focus_pane(-1)
-        elif key == "z":
-            self.zoom(pane)
-        elif key == "b":
-            self.broadcast = not self.broadcast
-            self._tell_keys()
-        elif key == "x":
-            self._ask_to_close(pane)
+        action = self._actions.get(_ACTIONS.get(key, ""))
+        if action is not None:
+            action(pane)
         elif key.isdecimal() and len(key) == 1:
             self.app.call_later(self.app.run_action, f"go_digit('{key}')")
-        elif key in ("d", "escape"):
-            self._ask_to_leave()
         else:
-            self.notify("No such key after the prefix; the last line names them.", severity="warning")
+            name = prefix_name(self._prefix)
+            self.notify(f"No such key after {name}; {name} ? lists them.", severity="warning")
 
-    async def split(self, pane: TerminalPane, direction: Direction) -> None:
+    def _toggle_broadcast(self) -> None:
+        self.broadcast = not self.broadcast
+        self._tell_keys()
+
+    def _help(self) -> None:
+        self.app.push_screen(Help("Terminals", self.PURPOSE, self.HELP_SCOPES))
+
+    # what else a pane can show
+
+    def _choose(self, pane: TerminalPane) -> None:
+        choices = [Choice("shell", f"One more shell in {self._label}", "c")]
+        if self._machine is not None:
+            choices += [
+                Choice("open_console", "Its serial console", "s", "one at a time may type into it"),
+                Choice("ask_command", "A command in it …", ":"),
+            ]
+        choices.append(Choice("open_host", "A shell of this host", "h"))
+
+        def answered(chosen: str | None) -> None:
+            if chosen == "shell":
+                self._add(self._opener, "", pane)
+            elif chosen:
+                self._actions[chosen](pane)
+
+        self.app.push_screen(Choose("What shall the new terminal show?", choices), answered)
+
+    def _open_console(self, pane: TerminalPane) -> None:
+        if self._machine is None:
+            self.notify("There is no machine here, so it has no console.")
+            return
+        # One pane has the console; asking again leads to it.
+        for other in self.panes:
+            if other.label.endswith(_CONSOLE) and other.source is not None:
+                self._go_to(other)
+                return
+        self._add(self._machine.console, _CONSOLE, pane)
+
+    def _ask_command(self, pane: TerminalPane) -> None:
+        machine = self._machine
+        if machine is None:
+            self.notify("There is no machine here to run a command in.")
+            return
+
+        def answered(command: str | None) -> None:
+            if command:
+                short = command if len(command) <= 24 else f"{command[:23]}…"
+                self._add(machine.running(command), short, pane)
+
+        hint = "It runs on a terminal of its own. enter runs · esc closes"
+        self.app.push_screen(Ask(f"Run in {self._label}", hint), answered)
+
+    def _add(self, opener: Opener, what: str, pane: TerminalPane, direction: Direction | None = None) -> None:
+        if direction is None:
+            direction = "right" if pane.size.width >= _WIDE else "below"
+        self.call_later(self.split, pane, direction, opener, what)
+
+    # recording
+
+    def _record(self, pane: TerminalPane, screen: str) -> CastWriter | None:
+        assert self._recording is not None
+        model = pane.model
+        try:
+            pane.recorder = self._recording.begin(pane.label, model.columns, model.lines, screen)
+            return pane.recorder
+        except OSError as error:
+            self.app.notify(
+                f"{error.strerror or error}\nFree some disk space, or point VMBENCH_STATE elsewhere.",
+                title="Not recorded",
+                severity="error",
+                markup=False,
+            )
+            return None
+
+    def toggle_recording(self, pane: TerminalPane) -> None:
+        """Begin to record a pane, or end it."""
+        if self._recording is None:
+            self.notify("There is nowhere to put a recording.", severity="warning")
+            return
+        if pane.recorder is None:
+            begun = self._record(pane, screen_text(pane.model))
+            if begun is not None:
+                self.notify(f"Recording to {begun.path}", markup=False)
+        else:
+            cast, pane.recorder = pane.recorder, None
+            cast.close()
+            if cast.failure is not None:
+                self.notify(
+                    f"It is not complete: {cast.failure.strerror}", title="Recording", severity="error"
+                )
+            else:
+                self.notify(f"Recorded: vmbench play {cast.path}", title="Recording", markup=False)
+        pane.retitle()
+
+    def _mark(self, pane: TerminalPane) -> None:
+        if pane.recorder is None:
+            self.notify("It is not recorded. R after the prefix key begins to.")
+            return
+
+        def answered(label: str | None) -> None:
+            if label and pane.recorder is not None:
+                pane.recorder.marker(label)
+
+        self.app.push_screen(Ask("Mark this moment of the recording", "enter marks · esc closes"), answered)
+
+    def steps_changed(self, steps: Sequence[StepState]) -> None:
+        """Mark what steps of the test began or ended, in every recording."""
+        now = [(step.started is not None, step.outcome) for step in steps]
+        before, self._steps = self._steps, now
+        for index, step in enumerate(steps if before is not None else ()):
+            assert before is not None
+            began, outcome = before[index] if index < len(before) else (False, None)
+            what = f"step {index + 1} {step.action} {step.name}"
+            if step.started is not None and not began:
+                self._mark_all(what)
+            if step.outcome is not None and outcome is None:
+                self._mark_all(f"{what}: {step.outcome}")
+
+    def _mark_all(self, label: str) -> None:
+        for pane in self.panes:
+            if pane.recorder is not None:
+                pane.recorder.marker(label)
+
+    # panes
+
+    async def split(
+        self, pane: TerminalPane, direction: Direction, opener: Opener | None = None, what: str = ""
+    ) -> None:
         """Open one more pane beside or below another."""
         room = self._room
         room.zoomed = None
-        fresh = self._make_pane()
+        fresh = self._make_pane(opener or self._opener, what)
         room.splits.add(pane, fresh, direction)
         await room.mount(fresh)
         room.place()
@@ -191,7 +338,9 @@ class TerminalScreen(VmScreen):
         """Go to another pane; what was maximised is then that one."""
         panes, current = self.panes, self.current
         place = panes.index(current) if current in panes else 0
-        target = panes[(place + step) % len(panes)]
+        self._go_to(panes[(place + step) % len(panes)])
+
+    def _go_to(self, target: TerminalPane) -> None:
         if self._room.zoomed is not None:
             self._room.zoomed = target
             self._room.place()

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-MASK = "•••"
+from app.engine.masking import MASK, MaskedStream, Masker
+
+__all__ = ["MASK", "CastWriter"]
 
 
 class CastWriter:
@@ -23,7 +25,7 @@ class CastWriter:
         title: What is recorded.
         term: Kind of terminal that the program was told of.
         typed: Whether to record what is typed too.
-        secrets: Values that are masked, also where they come in pieces.
+        secrets: Values that are masked, also where they come in pieces; or what masks them.
         clock: Seconds, ever growing.
 
     Raises:
@@ -40,20 +42,23 @@ class CastWriter:
         title: str = "",
         term: str = "xterm-256color",
         typed: bool = False,
-        secrets: Sequence[str] = (),
+        secrets: Sequence[str] | Masker = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path = path
         self._version = version
         self._typed = typed
-        self._secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+        masker = secrets if isinstance(secrets, Masker) else Masker(secrets)
+        self._masker = masker
+        self._masked = {code: MaskedStream(masker) for code in "oi"}
         self._clock = clock
         self._began = self._last = clock()
         self._size = (columns, rows)
-        self._held = {"o": "", "i": ""}
         self._decoders = {code: codecs.getincrementaldecoder("utf-8")("replace") for code in "oi"}
-        self._file = path.open("x", encoding="utf-8", newline="\n")
-        path.chmod(0o600)
+        path.touch(mode=0o600, exist_ok=False)
+        self._file = path.open("w", encoding="utf-8", newline="\n")
+        self.failure: OSError | None = None
+        """What keeps more from being written, such as a full disk."""
         header: dict[str, object] = {"version": version}
         if version == 3:
             header["term"] = {"cols": columns, "rows": rows, "type": term}
@@ -61,7 +66,7 @@ class CastWriter:
             header |= {"width": columns, "height": rows, "env": {"TERM": term}}
         header["timestamp"] = int(time.time())
         if title:
-            header["title"] = title
+            header["title"] = masker.text(title)
         self._line(header)
 
     def output(self, data: bytes) -> None:
@@ -81,29 +86,30 @@ class CastWriter:
 
     def marker(self, label: str) -> None:
         """Record a place to jump to."""
-        self._event("m", label)
-        self._file.flush()
+        self._event("m", self._masker.text(label))
+        self.flush()
 
     def exit(self, code: int) -> None:
         """Record how the program ended; version 2 has no word for it."""
         if self._version == 3:
             self._event("x", str(code))
 
+    def flush(self) -> None:
+        """Bring all that was recorded so far into the file."""
+        self._guarded(self._file.flush)
+
     def close(self) -> None:
         """End the recording. Idempotent."""
-        if not self._file.closed:
-            for code, text in self._held.items():
-                if text:
-                    self._event(code, text)
-            self._file.close()
+        if self._file.closed:
+            return
+        for code, masked in self._masked.items():
+            if text := self._decoders[code].decode(masked.flush(), final=True):
+                self._event(code, text)
+        self._guarded(self._file.flush)
+        self._guarded(self._file.close)
 
     def _text(self, code: str, data: bytes) -> None:
-        text = self._held[code] + self._decoders[code].decode(data)
-        for secret in self._secrets:
-            text = text.replace(secret, MASK)
-        begun = max((_begun(text, secret) for secret in self._secrets), default=0)
-        self._held[code] = text[len(text) - begun :]
-        if text := text[: len(text) - begun]:
+        if text := self._decoders[code].decode(self._masked[code].feed(data)):
             self._event(code, text)
 
     def _event(self, code: str, data: str) -> None:
@@ -115,12 +121,13 @@ class CastWriter:
         self._line([round(since, 6), code, data])
 
     def _line(self, value: object) -> None:
-        self._file.write(json.dumps(value, ensure_ascii=False) + "\n")
+        line = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode() + "\n"
+        self._guarded(lambda: self._file.write(line))
 
-
-def _begun(text: str, secret: str) -> int:
-    """Return how many characters at the end of a text may be the beginning of a secret."""
-    for length in range(min(len(secret) - 1, len(text)), 0, -1):
-        if text.endswith(secret[:length]):
-            return length
-    return 0
+    def _guarded(self, work: Callable[[], object]) -> None:
+        """Do file work unless some failed before: what is recorded goes on without its recording."""
+        if self.failure is None:
+            try:
+                work()
+            except OSError as error:
+                self.failure = error

@@ -162,6 +162,11 @@ class PyteEmulator:
         return self.screen.pushed
 
     @property
+    def idle(self) -> bool:
+        """Whether it is in the midst of no sequence and no character."""
+        return self._parser.idle
+
+    @property
     def modes(self) -> Modes:
         """What the program asked for."""
         screen, private = self.screen, self.screen.private

@@ -15,6 +15,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
+from app.settings import PREFIX, prefix_name
 from app.tui.terminal.keys import Mouse, encode_focus, encode_key, encode_mouse, encode_paste
 from app.tui.terminal.model import LARGEST_COPY, Place, TerminalModel
 from app.tui.terminal.painting import Palette, strip_of
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 Opener = Callable[[int, int], Awaitable["Terminal"]]
 """Opens what a pane shows, for columns and rows."""
-
-PREFIX = "ctrl+g"
-"""Neither tmux's (ctrl+b) nor screen's (ctrl+a), and a shell only rings the bell for it."""
 
 BACKGROUND_FRAME = 1 / 15
 FOCUSED_FRAME = 1 / 60
@@ -340,20 +338,24 @@ class TerminalPane(Widget, can_focus=True):
                 marks.append((begin, end, self._palette.selection))
         return marks
 
+    def retitle(self) -> None:
+        """Show again what the title says, after its recorder changed."""
+        self._title()
+
     def _title(self) -> None:
-        name = self.label
-        if self.model.title and self.model.title != name:
+        name = f"● REC {self.label}" if self.recorder is not None else self.label
+        if self.model.title and self.model.title != self.label:
             name = f"{name}: {self.model.title}"
         if self._typing is not None:
             told = f"/{self._typing}▏"
         elif self.ended:
-            told = f"{self.ended} · enter: again · {self.prefix} x: close"
+            told = f"{self.ended} · enter: again · {prefix_name(self.prefix)} x: close"
         elif self.reading:
             above = self.model.top - self.view_top
             hits = f" · {self._hit + 1} of {len(self._hits)}" if self._words else ""
             told = f"{above} lines up{hits} · / search · q: back"
         elif self._prefixed:
-            told = f"{self.prefix} …"
+            told = f"{prefix_name(self.prefix)} …"
         else:
             told = ""
         self.told = told

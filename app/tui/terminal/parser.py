@@ -139,6 +139,11 @@ class Parser:
             "#8": screen.alignment_display,
         }
 
+    @property
+    def idle(self) -> bool:
+        """Whether it is in the midst of no sequence and no character."""
+        return self._state is _State.GROUND and not self._decoder.getstate()[0]
+
     def feed(self, data: bytes) -> None:
         """Take the next bytes, cut anywhere."""
         text = self._decoder.decode(data)

@@ -1,0 +1,123 @@
+"""Small screens that ask for one thing: which of several, or a line of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.text import Text
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from app.tui import keymap
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several things to choose from."""
+
+    id: str
+    text: str
+    key: str = ""
+    """Letter that chooses it at once; none unless given."""
+    hint: str = ""
+
+
+class Choose(ModalScreen[str]):
+    """Asks which; the answer is a choice's id, or ``None``.
+
+    Args:
+        title: What is asked.
+        choices: What there is.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("choices")
+    DEFAULT_CSS = """
+    Choose OptionList { height: auto; max-height: 14; background: $panel; border: none; padding: 0; }
+    """
+
+    def __init__(self, title: str, choices: Sequence[Choice]) -> None:
+        super().__init__()
+        self._title, self._choices = title, choices
+
+    def compose(self) -> ComposeResult:
+        """Make the list."""
+        keyed = any(choice.key for choice in self._choices)
+        colour = self.app.theme_variables["primary"]
+        dim = self.app.theme_variables.get("vm-dim", "")
+        with Vertical(classes="dialog"):
+            yield Static(self._title, classes="dialog-title", markup=False)
+            yield OptionList(
+                *(
+                    Option(
+                        Text.assemble(
+                            (f"{choice.key:<2}", f"bold {colour}") if keyed else "",
+                            choice.text,
+                            (f"  {choice.hint}" if choice.hint else "", dim),
+                        ),
+                        id=choice.id,
+                    )
+                    for choice in self._choices
+                )
+            )
+            yield Static("↑ ↓ enter · esc closes", classes="dialog-hint", markup=False)
+
+    def on_mount(self) -> None:
+        """Begin on the first."""
+        self.query_one(OptionList).focus()
+
+    def on_key(self, event: events.Key) -> None:
+        """Choose by a letter."""
+        for choice in self._choices:
+            if choice.key and event.character == choice.key:
+                event.stop()
+                self.dismiss(choice.id)
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option.id)
+
+    def action_close(self) -> None:
+        """Choose nothing."""
+        self.dismiss(None)
+
+
+class Ask(ModalScreen[str]):
+    """Asks for a line of text; the answer is ``None`` when there is none.
+
+    Args:
+        title: What is asked.
+        hint: What to know about it.
+        value: What is there already.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("choices")
+
+    def __init__(self, title: str, hint: str, *, value: str = "") -> None:
+        super().__init__()
+        self._title, self._hint, self._value = title, hint, value
+
+    def compose(self) -> ComposeResult:
+        """Make the line."""
+        with Vertical(classes="dialog"):
+            yield Static(self._title, classes="dialog-title", markup=False)
+            yield Input(self._value, compact=True)
+            yield Static(self._hint, classes="dialog-hint", markup=False)
+
+    def on_mount(self) -> None:
+        """Begin to type."""
+        self.query_one(Input).focus()
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value.strip() or None)
+
+    def action_close(self) -> None:
+        """Give nothing."""
+        self.dismiss(None)

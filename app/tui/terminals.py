@@ -1,0 +1,80 @@
+"""Terminal screens as the settings want them, for the workbench and for ``vmbench attach``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.engine.masking import Masker
+from app.settings import PREFIX, Settings, TerminalSettings
+from app.tui.screens.terminal import TerminalScreen
+from app.tui.terminal.machine_source import MachineTerminals
+from app.tui.terminal.recording import Recording
+
+if TYPE_CHECKING:
+    from backends.base import Machine
+
+
+@dataclass(frozen=True, kw_only=True)
+class TerminalOptions:
+    """What terminals are told by the settings."""
+
+    settings: TerminalSettings = field(default_factory=TerminalSettings)
+    prefix: str = PREFIX
+    recordings: Path | None = None
+    """Where recordings go that belong to no run; ``None`` for nowhere."""
+    secrets: tuple[str, ...] = ()
+    """Variables of the environment whose values are masked in recordings."""
+
+    @classmethod
+    def of(cls, settings: Settings, recordings: Path) -> TerminalOptions:
+        """Return what the settings say."""
+        return cls(
+            settings=settings.terminal,
+            prefix=settings.ui.prefix,
+            recordings=recordings,
+            secrets=settings.run.secrets,
+        )
+
+    def recording(self, folder: Path | None = None, secrets: Iterable[str] = ()) -> Recording | None:
+        """Return what makes recordings.
+
+        Args:
+            folder: Where they go, if not among those that belong to no run.
+            secrets: More values that are masked.
+        """
+        folder = folder or self.recordings
+        if folder is None:
+            return None
+        settings = self.settings
+        return Recording(
+            folder=folder,
+            always=settings.record,
+            typed=settings.record_input,
+            version=settings.cast_version,
+            masker=Masker([*(os.environ.get(name, "") for name in self.secrets), *secrets]),
+        )
+
+
+def machine_screen(
+    adopt: Callable[[str], Awaitable[Machine]],
+    machine: str,
+    options: TerminalOptions,
+    recording: Recording | None,
+    *,
+    test: str = "",
+) -> TerminalScreen:
+    """Return a screen of terminals in a machine, which is let go of with the last of them."""
+    terminals = MachineTerminals(adopt, machine)
+    return TerminalScreen(
+        terminals.open,
+        label=machine,
+        machine=terminals,
+        prefix=options.prefix,
+        recording=recording,
+        test=test,
+        release=terminals.release,
+    )
