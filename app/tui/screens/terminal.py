@@ -176,8 +176,8 @@ class TerminalScreen(VmScreen):
         return self.focused if isinstance(self.focused, TerminalPane) else None
 
     def _tell_keys(self) -> None:
-        words = f'{prefix_name(self._prefix)} then: % right  " below  c more  o next  z zoom  [ scroll'
-        words += "  R record  d leave  ? keys"
+        name = prefix_name(self._prefix)
+        words = f'{name} then: c more  % right  " below  o next  z zoom  [ scroll  d leave  ? keys'
         self.query_one("#keys", Static).update(
             f"typing into all panes · {words}" if self.broadcast else words
         )
