@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from app.engine.latency.limits import NAMES as LIMITS
+from app.engine.latency.limits import Limits
 from registry.decode import shown, suggest
 from registry.location import CONFIG
 from registry.model import Keep, Problem, Severity
@@ -61,6 +63,8 @@ class UiSettings:
     theme: str = "vmbench-dark"
     prefix: str = PREFIX
     """Key of terminals that is the workbench's own, as Textual calls it."""
+    gauge: bool = True
+    """Whether the workbench shows what keys cost just now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +90,7 @@ class Settings:
     run: RunSettings = RunSettings()
     ui: UiSettings = UiSettings()
     terminal: TerminalSettings = TerminalSettings()
+    latency: Limits = field(default_factory=Limits)
     problems: tuple[Problem, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
     """Where each value that is no default comes from, by its key such as ``run.parallel``."""
@@ -153,6 +158,16 @@ def parse_parallel(value: object) -> int | None:
     number = _integer(value)
     if number is None or number < 1:
         raise Unfit('"auto" or a whole number from 1 up')
+    return number
+
+
+def _milliseconds(value: object) -> float:
+    try:
+        number = float(value) if isinstance(value, str | int | float) and value is not True else 0.0
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number < 1e9:
+        raise Unfit("a number of milliseconds above 0")
     return number
 
 
@@ -237,6 +252,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("terminal.cast_version", "VMBENCH_CAST_VERSION", _cast_version, "asciicast version"),
     Setting("terminal.emulator", "VMBENCH_EMULATOR", _choice(*EMULATORS), "what draws terminals"),
     Setting("ui.theme", "VMBENCH_THEME", _choice(*THEMES), "theme of the workbench"),
+    Setting("ui.gauge", "VMBENCH_GAUGE", _flag, "whether it shows what keys cost just now"),
+    *(
+        Setting(f"latency.{name}", f"VMBENCH_LATENCY_{name.upper()}", _milliseconds, "limit, in milliseconds")
+        for name in LIMITS
+    ),
 )
 
 SECTIONS = tuple(dict.fromkeys(s.key.partition(".")[0] for s in SETTINGS if "." in s.key))
@@ -286,10 +306,12 @@ def _build(values: Mapping[str, object], sources: dict[str, str], problems: Sequ
     run = {k.removeprefix("run."): v for k, v in values.items() if k.startswith("run.")}
     ui = {k.removeprefix("ui."): v for k, v in values.items() if k.startswith("ui.")}
     terminal = {k.removeprefix("terminal."): v for k, v in values.items() if k.startswith("terminal.")}
+    latency = {k.removeprefix("latency."): v for k, v in values.items() if k.startswith("latency.")}
     return Settings(
         run=RunSettings(**run),  # type: ignore[arg-type]  # each parser returns its field's type
         ui=UiSettings(**ui),  # type: ignore[arg-type]
         terminal=TerminalSettings(**terminal),  # type: ignore[arg-type]
+        latency=Limits(**latency),  # type: ignore[arg-type]
         problems=tuple(problems),
         sources=sources,
     )

@@ -16,6 +16,7 @@ from registry.model import Registry
 
 if TYPE_CHECKING:
     from app.engine.engine import Engine
+    from app.engine.latency.lab import Lab
     from backends.base import Backend
     from backends.images.store import ImageStore
     from backends.snapshots import SnapshotStore
@@ -118,6 +119,21 @@ def reclaim(paths: Paths) -> list[str]:
     store = machine_store(paths)
     swept = [*snapshot_store(paths).sweep(), *template_store(paths).sweep()]
     return [*store.take_reports(), *store.reclaim(), *swept]
+
+
+def make_lab(paths: Paths, settings: Settings) -> Lab:
+    """Return what takes and keeps measurements of latency."""
+    from app.engine.admission import Admission
+    from app.engine.latency.lab import Lab
+
+    paths.make()
+
+    def backend(isolation: str) -> Backend:
+        backends = backends_for(paths, settings.run.accel, isolation)
+        return backends[settings.run.backend or default_backend(backends)]
+
+    admission = Admission(paths.state, reserve=settings.run.reserve)
+    return Lab(paths.latency, machine_store(paths), backend, admission, settings.latency)
 
 
 def make_engine(place: Workplace) -> Engine:

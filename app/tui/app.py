@@ -16,6 +16,7 @@ from typing import ClassVar
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.driver import Driver
 from textual.screen import Screen
 
 from app.engine.api import EngineApi, RunOptions
@@ -24,6 +25,7 @@ from app.engine.house import House
 from app.engine.masking import secrets_of
 from app.tui import keymap, places, signs, theme
 from app.tui.clock import Clock
+from app.tui.feel import Feel
 from app.tui.messages import (
     PaneBroke,
     RegistryFailed,
@@ -80,6 +82,8 @@ class Workbench(App[int]):
         self.engine = engine
         self.house = house or House()
         self.clock = clock or Clock()
+        self.feel = Feel()
+        """What the person just felt."""
         self.rows = TestRows()
         self.session: RunSession | None = None
         self.run_views: set[RunScreen] = set()
@@ -112,6 +116,13 @@ class Workbench(App[int]):
     def get_default_screen(self) -> Screen[None]:
         """Begin with the tests."""
         return self.tests_screen
+
+    def _build_driver(
+        self, headless: bool, inline: bool, mouse: bool, size: tuple[int, int] | None
+    ) -> Driver:
+        driver = super()._build_driver(headless, inline, mouse, size)
+        self.feel.listen(driver)
+        return driver
 
     def on_mount(self) -> None:
         """Read the registry."""

@@ -8,8 +8,10 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from app.engine.api import EngineApi
+from app.engine.latency.stamps import Stamps
 from app.tui.app import Workbench, run_app
 from app.tui.screens.terminal import TerminalScreen
 from app.tui.terminal.local_pty import LocalPty
@@ -133,6 +135,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ready-fd", type=int, required=True)
     parser.add_argument("--machine", default="")
+    parser.add_argument("--shown", type=Path)
+    parser.add_argument("--arrived", type=Path)
     parser.add_argument("--flood", action="append", default=[])
     parser.add_argument("inner", nargs="*")
     given = parser.parse_args()
@@ -147,6 +151,8 @@ def main() -> int:
         ready=given.ready_fd,
         terminals=terminals,
     )
+    app.feel.shown = Stamps(given.shown) if given.shown else None
+    app.feel.arrived = Stamps(given.arrived) if given.arrived else None
     return run_app(app)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import app
-from app.engine.latency import prober, targets
+from app.engine.latency import injector, prober, targets
 from app.engine.latency.figures import Sample
 from app.engine.latency.hostload import load_average
 from app.engine.latency.measurement import Conditions, Host, LatencyError, Measurement
@@ -37,6 +37,8 @@ class Progress:
         advanced: Bytes that flooding panes printed.
         when: Wall time at which it began.
         host: The host as it was then.
+        sent: Keys that were sent, where their arrival is told at the end.
+        whole: Whether all was measured.
     """
 
     conditions: Conditions
@@ -47,10 +49,13 @@ class Progress:
     when: float = field(default_factory=time.time)
     host: Host = field(default_factory=Host)
 
+    sent: int = 0
+    whole: bool = False
+
     @property
     def done(self) -> int:
-        """Keys that were answered or lost."""
-        return sum(len(samples) for samples in self.series.values())
+        """Keys that were sent, and answered where an answer is awaited."""
+        return max(self.sent, sum(len(samples) for samples in self.series.values()))
 
     def measurement(self) -> Measurement:
         """Return what was measured so far."""
@@ -61,7 +66,7 @@ class Progress:
             version=app.__version__,
             host=replace(self.host, load_after=round(load_average(), 2)),
             advanced={name: tuple(counts) for name, counts in self.advanced.items()},
-            complete=self.done >= self.total > 0,
+            complete=self.whole,
         )
 
 
@@ -104,7 +109,10 @@ async def measure(
         )
     conditions = progress.conditions
     progress.host = this_host()
-    progress.total = conditions.keys * len(names)
+    if conditions.probe == "gap":
+        progress.total = sum(prober.gap_keys(conditions.keys, rate) for rate in injector.RATES)
+    else:
+        progress.total = conditions.keys * len(names)
     plan = prober.Plan(
         probe=conditions.probe,
         targets=list(names),
@@ -160,6 +168,10 @@ async def _read(lines: asyncio.StreamReader, progress: Progress, on_progress: On
             progress.advanced[said["flood"]] = [a + b for a, b in zip(before, said["advanced"], strict=True)]
         elif "failed" in said:
             return str(said["failed"])
+        elif "sent" in said:
+            progress.sent = said["sent"]
+        elif "end" in said:
+            progress.whole = True
         elif "note" in said:
             progress.note = said["note"]
         on_progress(progress)

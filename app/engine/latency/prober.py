@@ -14,15 +14,17 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from app.engine.latency.hostload import HostLoad
+from app.engine.latency.injector import RATES, Injector, series_name
 from app.engine.latency.rhythm import shuffled_rounds
-from app.engine.latency.targets import Place, Target, TargetFailed
+from app.engine.latency.stamps import Stamps
+from app.engine.latency.targets import WORKBENCH, Place, Target, TargetFailed
 from app.engine.latency.typist import Typist
 
 ROUND = 20
@@ -57,6 +59,11 @@ class Plan:
     inner: Sequence[str]
     machine: str = ""
     floods: int = 0
+
+
+def gap_keys(keys: int, rate: int) -> int:
+    """Return how many keys are injected at a rate, so that each rate takes as long as the slowest."""
+    return keys * rate // RATES[0]
 
 
 class _Stop(BaseException):
@@ -96,49 +103,129 @@ class Prober:
         )
         with ExitStack() as stack:
             targets: dict[str, Target] = {}
+            notes: dict[str, Path] = {}
+            if plan.probe != "echo":
+                kind = "shown" if plan.probe == "paint" else "arrived"
+                notes[kind] = self._folder / kind
+                # Also the keys that are typed before and after are noted.
+                stamps = Stamps.make(notes[kind], sum(self._counts()) + 100 * plan.keys + 10_000)
             for name in plan.targets:
                 self._say(note=f"starting {name}")
-                target = targets[name] = Target(name, place)
+                target = targets[name] = Target(name, place, **notes)
                 stack.callback(target.close)
                 target.begin()
-            self._echo(targets)
+            if plan.probe == "echo":
+                self._echo(targets)
+            elif plan.probe == "paint":
+                self._paint(targets[WORKBENCH], stamps)
+            else:
+                self._gap(targets[WORKBENCH], stamps)
         self._say(end=True)
 
-    def _echo(self, targets: dict[str, Target]) -> None:
-        plan = self._plan
-        chance = random.Random(plan.seed)  # noqa: S311 - moments, no secrets
-        typists = {name: Typist(target, plan.rate, chance) for name, target in targets.items()}
+    def _counts(self) -> list[int]:
+        return [gap_keys(self._plan.keys, rate) for rate in RATES] if self._plan.probe == "gap" else []
+
+    def _steady(self) -> None:
+        """Let nothing of Python's own come between."""
         gc.collect()
         gc.freeze()
         gc.disable()
         self._load.busy()
         self._began = time.monotonic()
+
+    def _echo(self, targets: dict[str, Target]) -> None:
+        plan = self._plan
+        chance = random.Random(plan.seed)  # noqa: S311 - moments, no secrets
+        typists = {name: Typist(target, plan.rate, chance) for name, target in targets.items()}
+        self._steady()
         for name, count in shuffled_rounds(list(targets), plan.keys, ROUND, chance):
-            target, floods = targets[name], targets[name].floods
+            target = targets[name]
 
             def heard(begun: float, seconds: float | None, name: str = name) -> None:
                 self._sample(name, begun, seconds)
 
-            before = floods.printed() if floods is not None else []
-            if floods is not None:
-                floods.let(True)
-                target.terminal.settle(0.2, 0.3)
-            try:
+            with self._flooding(target):
                 typists[name].type(count, heard)
-            except EOFError:
-                raise TargetFailed(f"{name} ended while it was typed into") from None
-            if floods is not None:
-                floods.let(False)
-                advanced = [now - was for now, was in zip(floods.printed(), before, strict=True)]
-                self._say(flood=name, advanced=advanced)
-                target.terminal.settle(0.1, 1.0)
 
-    def _sample(self, name: str, begun: float, seconds: float | None) -> None:
+    @contextmanager
+    def _flooding(self, target: Target) -> Iterator[None]:
+        """Let a target's floods print inside the block, and tell how far each came."""
+        floods = target.floods
+        before = floods.printed() if floods is not None else []
+        if floods is not None:
+            floods.let(True)
+            target.terminal.settle(0.2, 0.3)
+        try:
+            yield
+        except EOFError:
+            raise TargetFailed(f"{target.name} ended while it was typed into") from None
+        if floods is not None:
+            floods.let(False)
+            advanced = [now - was for now, was in zip(floods.printed(), before, strict=True)]
+            self._say(flood=target.name, advanced=advanced)
+            target.terminal.settle(0.1, 1.0)
+
+    def _paint(self, target: Target, shown: Stamps) -> None:
+        plan = self._plan
+        typist = Typist(target, plan.rate, random.Random(plan.seed))  # noqa: S311 - moments, no secrets
+        self._steady()
+        for _name, count in shuffled_rounds([target.name], plan.keys, ROUND, random.Random(plan.seed)):  # noqa: S311
+            heard: list[tuple[float, float | None]] = []
+            busy: list[float] = []
+
+            def note(
+                begun: float,
+                seconds: float | None,
+                heard: list[tuple[float, float | None]] = heard,
+                busy: list[float] = busy,
+            ) -> None:
+                heard.append((begun, seconds))
+                busy.append(self._load.busy())
+
+            before = len(shown)
+            with self._flooding(target):
+                typist.type(count, note)
+            # The app may note a key only after its echo was read here.
+            answered = sum(seconds is not None for _begun, seconds in heard)
+            end = time.monotonic() + 1.0
+            while len(shown) < before + answered and time.monotonic() < end:
+                target.terminal.read(time.monotonic() + 0.01)
+            for number, (begun, done) in enumerate(shown.pairs(before)):
+                self._sample(target.name, begun, done - begun, busy[min(number, len(busy) - 1)])
+            for begun, seconds in heard:
+                if seconds is None:
+                    self._sample(target.name, begun, None)
+
+    def _gap(self, target: Target, arrived: Stamps) -> None:
+        injector = Injector(target, arrived, self._load)
+        target.terminal.write(b"cat >/dev/null\r")
+        target.terminal.settle(0.5, 3.0)
+        self._steady()
+        done = 0
+        for rate in RATES:
+            count = gap_keys(self._plan.keys, rate)
+            name = series_name(target.name, rate)
+
+            def tell(sent: int, before: int = done) -> None:
+                self._say(sent=before + sent)
+
+            with self._flooding(target):
+                gaps, lost = injector.inject(rate, count, tell)
+            for sample in gaps:
+                assert sample.ms is not None
+                self._sample(name, sample.at, sample.ms / 1000, sample.busy)
+            for _ in range(lost):
+                self._sample(name, time.monotonic(), None)
+            done += count
+            target.terminal.settle(0.2, 1.0)
+        target.terminal.write(b"\x03")
+
+    def _sample(self, name: str, begun: float, seconds: float | None, busy: float | None = None) -> None:
         sample = {
             "sample": name,
             "at": round(begun - self._began, 4),
             "ms": None if seconds is None else round(seconds * 1000, 4),
-            "busy": round(self._load.busy(), 3),
+            "busy": round(self._load.busy() if busy is None else busy, 3),
         }
         self._lines.append(json.dumps(sample))
         if time.monotonic() - self._flushed > _FLUSH:

@@ -64,13 +64,16 @@ class Target:
     Args:
         name: One of ``NAMES``.
         place: Where.
-        stamps: File for the workbench's own stamps; ``None`` for none.
+        shown: File where the workbench notes keys as their characters are written; ``None`` for none.
+        arrived: File where it notes keys as they arrive; ``None`` for none.
     """
 
-    def __init__(self, name: str, place: Place, stamps: Path | None = None) -> None:
+    def __init__(
+        self, name: str, place: Place, *, shown: Path | None = None, arrived: Path | None = None
+    ) -> None:
         self.name = name
         self._place = place
-        self._stamps = stamps
+        self._noted = {"--shown": shown, "--arrived": arrived}
         self._socket = place.folder / f"{name}.sock"
         self.floods: Floods | None = None
         self.shown = b""
@@ -107,8 +110,8 @@ class Target:
             return ["screen", "-c", str(rc), "-S", "probe", *place.inner]
         if self.name == WORKBENCH:
             argv = [sys.executable, "-m", PROBED, "--ready-fd", str(self._ready_end)]
-            if self._stamps is not None:
-                argv += ["--stamps", str(self._stamps)]
+            for option, file in self._noted.items():
+                argv += [option, str(file)] if file is not None else []
             if place.machine:
                 argv += ["--machine", place.machine]
             if self.floods is not None:

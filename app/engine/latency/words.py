@@ -37,6 +37,19 @@ def headline(measurement: Measurement) -> str:
     return f"{c.probe}: {ABOUT.get(c.probe, '')}, {where}, {c.columns}x{c.rows}, load: {c.words()}{short}"
 
 
+def footnote(measurement: Measurement) -> str:
+    """Return how keys were sent, and how busy the host was."""
+    c, host = measurement.conditions, measurement.host
+    if c.probe == "gap":
+        pace = "keys at even rates"
+    else:
+        pace = f"{c.rate:g} keys a second on average, at random moments, seed {c.seed}"
+    return (
+        f"{pace}; {host.cpus} processors, load average {host.load_before:.2f} before, "
+        f"{host.load_after:.2f} after"
+    )
+
+
 def charts(measurement: Measurement, name: str, width: int) -> list[str]:
     """Return a series' histogram and time line; all series of a measurement have the same bars."""
     everything = [ms for samples in measurement.series.values() for ms in taken(samples)]
