@@ -9,8 +9,8 @@ from tests.real_user import User
 
 def test_echo_from_a_guest_beside_bare_ssh_under_load(user: User) -> None:
     machine = user.run("up").stdout.strip()
-    words = (machine[:4], "--against", "ssh", "--keys", "10", "--load", "both", "--isolation", "auto", "--json")
-    found = json.loads(user.run("latency", *words).stdout)
+    words = ["--against", "ssh", "--keys", "10", "--load", "both", "--isolation", "auto", "--json"]
+    found = json.loads(user.run("latency", machine[:4], *words).stdout)
     assert found["machine"] == machine and found["load"] == "both" and found["guests"] == 1
     assert set(found["samples"]) == {"vmbench", "ssh"}
     for name, samples in found["samples"].items():

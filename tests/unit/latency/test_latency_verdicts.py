@@ -36,7 +36,7 @@ def test_the_limits_of_paint() -> None:
     assert failed(measured()) == []
     assert failed(measured(scale=5.5)) == ["p99"]
     assert failed(measured(scale=100)) == ["p99", "max"]
-    assert failed(measured(scale=8), Limits(paint_p99=500)) == []
+    assert failed(measured(scale=5.5), Limits(paint_p99=49)) == []
 
 
 def test_more_is_allowed_with_two_burning_processors() -> None:
