@@ -16,10 +16,24 @@ from typing import Literal
 
 from app.engine.latency.limits import NAMES as LIMITS
 from app.engine.latency.limits import Limits
+from app.setting_kinds import (
+    CAST_VERSION,
+    KEEP,
+    MILLISECONDS,
+    NAMES,
+    PARALLEL,
+    PREFIX_KEY,
+    SIZE,
+    SWITCH,
+    TEXT,
+    Kind,
+    Unfit,
+    choice,
+    count,
+)
 from registry.decode import shown, suggest
 from registry.location import CONFIG
 from registry.model import Keep, Problem, Severity
-from registry.units import parse_size
 
 ACCELERATORS = ("auto", "tcg", "kvm", "hvf")
 ISOLATIONS = ("auto", "off")
@@ -27,7 +41,6 @@ THEMES = ("vmbench-dark", "vmbench-light")
 EMULATORS = ("pyte", "ghostty")
 PREFIX = "ctrl+g"
 """Neither tmux's (ctrl+b) nor screen's (ctrl+a), and a shell only rings the bell for it."""
-_PREFIX_SIGNS = {"]": "right_square_bracket", "\\": "backslash", "^": "circumflex_accent", "_": "underscore"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +109,18 @@ class Settings:
     """Where each value that is no default comes from, by its key such as ``run.parallel``."""
 
 
-class Unfit(ValueError):
-    """A value makes no sense; the first argument says what would."""
+class SettingsError(Exception):
+    """A setting cannot be changed.
+
+    Attributes:
+        message: What is wrong.
+        remedy: What to do about it.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,151 +133,46 @@ class Setting:
     about: str
     project_only: bool = False
 
+    @property
+    def schema(self) -> Mapping[str, object]:
+        """What may be written in a file, as a JSON schema; empty where the parser does not say."""
+        return self.parse.schema if isinstance(self.parse, Kind) else {}
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise Unfit('a text in quotes, such as "microvm"')
-    return value.strip()
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """All values there are, where they can be listed."""
+        return self.parse.choices if isinstance(self.parse, Kind) else ()
 
-
-def _choice(*choices: str) -> Callable[[object], str]:
-    def parse(value: object) -> str:
-        if value not in choices:
-            listed = ", ".join(f'"{c}"' for c in choices)
-            raise Unfit(f"one of {listed}" if len(choices) > 1 else listed)
-        return str(value)
-
-    return parse
-
-
-def _count(least: int) -> Callable[[object], int]:
-    def parse(value: object) -> int:
-        number = _integer(value)
-        if number is None or number < least:
-            raise Unfit(f"a whole number from {least} up")
-        return number
-
-    return parse
-
-
-def _integer(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,18}\s*", value):
-        return int(value)
-    return None
-
-
-def parse_parallel(value: object) -> int | None:
-    """Return how many machines may run at once; ``None`` stands for ``auto``.
-
-    Raises:
-        Unfit: it is neither ``auto`` nor a whole number from 1 up.
-    """
-    if value == "auto":
-        return None
-    number = _integer(value)
-    if number is None or number < 1:
-        raise Unfit('"auto" or a whole number from 1 up')
-    return number
-
-
-def _milliseconds(value: object) -> float:
-    try:
-        number = float(value) if isinstance(value, str | int | float) and value is not True else 0.0
-    except ValueError:
-        number = 0.0
-    if not 0.0 < number < 1e9:
-        raise Unfit("a number of milliseconds above 0")
-    return number
-
-
-def _keep(value: object) -> Keep:
-    return Keep(_choice(*Keep)(value))
-
-
-def _memory(value: object) -> int:
-    number = _integer(value)
-    if number == 0:
-        return 0
-    try:
-        return parse_size(value if number is None else number)
-    except ValueError:
-        raise Unfit('a number of MiB or a text such as "512M" or "2G"') from None
-
-
-def _flag(value: object) -> bool:
-    if value in (True, "true", "1", "yes"):
-        return True
-    if value in (False, "false", "0", "no"):
-        return False
-    raise Unfit("true or false")
-
-
-def _cast_version(value: object) -> int:
-    number = _integer(value)
-    if number not in (2, 3):
-        raise Unfit("3 or 2")
-    return number
-
-
-def _names(value: object) -> tuple[str, ...]:
-    listed = value.replace(",", " ").split() if isinstance(value, str) else value
-    if not isinstance(listed, list) or not all(isinstance(n, str) and n.isidentifier() for n in listed):
-        raise Unfit('names of variables, such as ["API_TOKEN"]')
-    return tuple(dict.fromkeys(listed))
-
-
-def parse_prefix(value: object) -> str:
-    """Return a prefix key as Textual calls it.
-
-    Raises:
-        Unfit: it is no key that a terminal can tell from what people type.
-    """
-    key = value.strip().lower() if isinstance(value, str) else ""
-    if key.startswith("^"):
-        key = f"ctrl+{key[1:]}"
-    # Tab, enter, backspace and escape are what terminals send for the letters that are left out.
-    if re.fullmatch(r"ctrl\+[a-gkln-z]|f([1-9]|1[0-2])", key):
-        return key
-    if key.startswith("ctrl+") and key[5:] in _PREFIX_SIGNS:
-        return f"ctrl+{_PREFIX_SIGNS[key[5:]]}"
-    raise Unfit('a key such as "ctrl+g", "ctrl+]" or "f12"; not ctrl with h, i, j or m')
-
-
-def prefix_name(prefix: str) -> str:
-    """Return a prefix key as people write it: ``^g``, ``^]``, ``F12``."""
-    name = prefix.removeprefix("ctrl+")
-    if name == prefix:
-        return prefix.upper()
-    return f"^{next((sign for sign, called in _PREFIX_SIGNS.items() if called == name), name)}"
+    @property
+    def default(self) -> object:
+        """The value that holds where nobody sets it; ``None`` is decided by the host."""
+        section, _, name = self.key.rpartition(".")
+        return getattr(getattr(Settings(), section), name) if section else None
 
 
 REGISTRY_ENV = "VMBENCH_REGISTRY"
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("registry", REGISTRY_ENV, _text, "folder of the registry", project_only=True),
-    Setting("run.parallel", "VMBENCH_PARALLEL", parse_parallel, 'machines at once, or "auto"'),
-    Setting("run.keep", "VMBENCH_KEEP", _keep, "when a machine is left after its test"),
-    Setting("run.retry_errors", "VMBENCH_RETRY_ERRORS", _count(0), "retries after an error of the host"),
-    Setting("run.backend", "VMBENCH_BACKEND", _text, "backend of tests that name none"),
-    Setting("run.accel", "VMBENCH_ACCEL", _choice(*ACCELERATORS), "accelerator of QEMU machines"),
-    Setting("run.reserve", "VMBENCH_RESERVE", _memory, "memory that stays free for the host"),
-    Setting("run.isolation", "VMBENCH_ISOLATION", _choice(*ISOLATIONS), "guests off the person's core"),
-    Setting("run.checkpoint_count", "VMBENCH_CHECKPOINT_COUNT", _count(0), "checkpoints at most"),
-    Setting("run.checkpoint_size", "VMBENCH_CHECKPOINT_SIZE", _memory, "disk for checkpoints at most"),
-    Setting("run.secrets", "VMBENCH_SECRETS", _names, "variables of yours whose values are masked"),
-    Setting("ui.prefix", "VMBENCH_PREFIX", parse_prefix, "key of terminals that is the workbench's own"),
-    Setting("terminal.record", "VMBENCH_RECORD", _flag, "record every terminal"),
-    Setting("terminal.record_input", "VMBENCH_RECORD_INPUT", _flag, "record what is typed, too"),
-    Setting("terminal.cast_version", "VMBENCH_CAST_VERSION", _cast_version, "asciicast version"),
-    Setting("terminal.emulator", "VMBENCH_EMULATOR", _choice(*EMULATORS), "what draws terminals"),
-    Setting("ui.theme", "VMBENCH_THEME", _choice(*THEMES), "theme of the workbench"),
-    Setting("ui.gauge", "VMBENCH_GAUGE", _flag, "whether it shows what keys cost just now"),
+    Setting("registry", REGISTRY_ENV, TEXT, "folder of the registry", project_only=True),
+    Setting("run.parallel", "VMBENCH_PARALLEL", PARALLEL, 'machines at once, or "auto"'),
+    Setting("run.keep", "VMBENCH_KEEP", KEEP, "when a machine is left after its test"),
+    Setting("run.retry_errors", "VMBENCH_RETRY_ERRORS", count(0), "retries after an error of the host"),
+    Setting("run.backend", "VMBENCH_BACKEND", TEXT, "backend of tests that name none"),
+    Setting("run.accel", "VMBENCH_ACCEL", choice(*ACCELERATORS), "accelerator of QEMU machines"),
+    Setting("run.reserve", "VMBENCH_RESERVE", SIZE, "memory that stays free for the host"),
+    Setting("run.isolation", "VMBENCH_ISOLATION", choice(*ISOLATIONS), "guests off the person's core"),
+    Setting("run.checkpoint_count", "VMBENCH_CHECKPOINT_COUNT", count(0), "checkpoints at most"),
+    Setting("run.checkpoint_size", "VMBENCH_CHECKPOINT_SIZE", SIZE, "disk for checkpoints at most"),
+    Setting("run.secrets", "VMBENCH_SECRETS", NAMES, "variables of yours whose values are masked"),
+    Setting("ui.prefix", "VMBENCH_PREFIX", PREFIX_KEY, "key of terminals that is the workbench's own"),
+    Setting("terminal.record", "VMBENCH_RECORD", SWITCH, "record every terminal"),
+    Setting("terminal.record_input", "VMBENCH_RECORD_INPUT", SWITCH, "record what is typed, too"),
+    Setting("terminal.cast_version", "VMBENCH_CAST_VERSION", CAST_VERSION, "asciicast version"),
+    Setting("terminal.emulator", "VMBENCH_EMULATOR", choice(*EMULATORS), "what draws terminals"),
+    Setting("ui.theme", "VMBENCH_THEME", choice(*THEMES), "theme of the workbench"),
+    Setting("ui.gauge", "VMBENCH_GAUGE", SWITCH, "whether it shows what keys cost just now"),
     *(
-        Setting(f"latency.{name}", f"VMBENCH_LATENCY_{name.upper()}", _milliseconds, "limit, in milliseconds")
+        Setting(f"latency.{name}", f"VMBENCH_LATENCY_{name.upper()}", MILLISECONDS, "limit, in milliseconds")
         for name in LIMITS
     ),
 )
@@ -302,16 +220,22 @@ def load_settings(
     return _build(values, sources, problems)
 
 
+def value_of(settings: Settings, setting: Setting) -> object:
+    """Return the value that holds for a setting, one of a section."""
+    section, _, name = setting.key.rpartition(".")
+    return getattr(getattr(settings, section), name)
+
+
 def _build(values: Mapping[str, object], sources: dict[str, str], problems: Sequence[Problem]) -> Settings:
-    run = {k.removeprefix("run."): v for k, v in values.items() if k.startswith("run.")}
-    ui = {k.removeprefix("ui."): v for k, v in values.items() if k.startswith("ui.")}
-    terminal = {k.removeprefix("terminal."): v for k, v in values.items() if k.startswith("terminal.")}
-    latency = {k.removeprefix("latency."): v for k, v in values.items() if k.startswith("latency.")}
+    def of(section: str) -> dict[str, object]:
+        dot = f"{section}."
+        return {key.removeprefix(dot): value for key, value in values.items() if key.startswith(dot)}
+
     return Settings(
-        run=RunSettings(**run),  # type: ignore[arg-type]  # each parser returns its field's type
-        ui=UiSettings(**ui),  # type: ignore[arg-type]
-        terminal=TerminalSettings(**terminal),  # type: ignore[arg-type]
-        latency=Limits(**latency),  # type: ignore[arg-type]
+        run=RunSettings(**of("run")),  # type: ignore[arg-type]  # each parser returns its field's type
+        ui=UiSettings(**of("ui")),  # type: ignore[arg-type]
+        terminal=TerminalSettings(**of("terminal")),  # type: ignore[arg-type]
+        latency=Limits(**of("latency")),  # type: ignore[arg-type]
         problems=tuple(problems),
         sources=sources,
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from app import __version__
+from app.settings import SettingsError
 from backends.base import BackendError, HostNotAble
 from registry.location import RegistryError
 
@@ -58,7 +59,7 @@ def tell(error: BaseException) -> int:
         case click.ClickException():
             report(error.format_message())
             return FAILURES
-        case UsageProblem() | RegistryError():
+        case UsageProblem() | RegistryError() | SettingsError():
             report(error.message, error.remedy)
             return USAGE
         case BackendError():

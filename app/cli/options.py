@@ -9,7 +9,8 @@ from typing import TypeVar
 import click
 
 from app.cli.errors import UsageProblem
-from app.settings import ISOLATIONS, Unfit, parse_parallel
+from app.setting_kinds import Unfit, parse_parallel
+from app.settings import ISOLATIONS
 
 F = TypeVar("F", bound=Callable[..., object])
 

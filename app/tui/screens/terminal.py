@@ -13,7 +13,8 @@ from textual.widgets import Static
 
 from app.engine.events import Outcome
 from app.engine.state import StepState
-from app.settings import PREFIX, prefix_name
+from app.setting_kinds import prefix_name
+from app.settings import PREFIX
 from app.tui import keymap
 from app.tui.screens.base import VmScreen
 from app.tui.screens.choices import Ask, Choice, Choose

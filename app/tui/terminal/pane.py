@@ -15,7 +15,8 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from app.settings import PREFIX, prefix_name
+from app.setting_kinds import prefix_name
+from app.settings import PREFIX
 from app.tui.terminal.keys import Mouse, encode_focus, encode_key, encode_mouse, encode_paste
 from app.tui.terminal.model import LARGEST_COPY, Place, TerminalModel
 from app.tui.terminal.painting import Palette, strip_of
