@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from app.tui.screens.base import VmScreen
+from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.places_bar import PlacesBar
 
 
@@ -28,4 +29,4 @@ class NoTerminalScreen(VmScreen):
             classes="nothing",
             markup=False,
         )
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()

@@ -10,11 +10,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.widgets import Footer, Input, Label, Static
+from textual.widgets import Input, Label, Static
 
 from app.tui import keymap
 from app.tui.screens.base import VmScreen
 from app.tui.widgets.entry import Entry
+from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.log_view import LogView, titled
 
 STREAMS = {".stdout": "standard output", ".stderr": "standard error"}
@@ -55,7 +56,7 @@ class OutputScreen(VmScreen):
         with Horizontal(classes="bar"):
             yield Label("search")
             yield Entry("text in the output", id="search")
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Show the file from its beginning."""

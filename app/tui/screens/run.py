@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal
 from textual.widget import Widget
-from textual.widgets import Footer, Input, Label
+from textual.widgets import Input, Label
 
 from app.engine.events import Outcome, Phase
 from app.tui import keymap, signs
@@ -18,6 +18,7 @@ from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Confirm
 from app.tui.screens.output import OutputScreen
 from app.tui.widgets.entry import Entry
+from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import LineList
 from app.tui.widgets.log_view import LogView, titled
 from app.tui.widgets.places_bar import PlacesBar
@@ -66,7 +67,7 @@ class RunScreen(VmScreen):
         with Horizontal(classes="bar"):
             yield Label("search")
             yield Entry("text in the console", id="search")
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Begin in the list of tests."""

@@ -10,7 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal
-from textual.widgets import Footer, Input, Label, Static
+from textual.widgets import Input, Label, Static
 
 from app.engine.state import TestState
 from app.tui import keymap, signs
@@ -19,6 +19,7 @@ from app.tui.screens.base import VmScreen
 from app.tui.test_rows import GroupRow, TestRow, TestRows
 from app.tui.widgets.details import Details
 from app.tui.widgets.entry import Entry
+from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import LineList
 from app.tui.widgets.places_bar import PlacesBar
 from app.tui.widgets.run_header import TICK, StatusStrip
@@ -67,7 +68,7 @@ class TestsScreen(VmScreen):
             yield Static(id="empty", markup=False)
             yield Details(id="details")
         yield StatusStrip(id="strip", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Begin in the list."""
