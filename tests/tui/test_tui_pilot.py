@@ -461,6 +461,18 @@ async def test_a_long_message_is_broken_and_never_cut(tmp_path) -> None:
         assert message in seen()
 
 
+async def test_a_run_that_is_over_is_shown_as_soon_as_it_is_opened(tmp_path) -> None:
+    async with opened(tmp_path, released=None) as (app, engine, pilot, heard):
+        await pilot.press("R")
+        await started(app, engine, pilot)
+        await until(pilot, lambda: "RunEnded" in heard)
+        again = RunScreen(app.session)
+        await app.push_screen(again)
+        assert len(again.run_list.tests) == len(ALL)
+        assert again.timeline.test is again.run_list.current
+        assert again.timeline.count > 0
+
+
 async def test_a_warning_of_the_run_is_shown_once(tmp_path) -> None:
     record = demo.record(tmp_path)
     told = Notice(level="warning", message="memory is short: one machine at a time")

@@ -74,7 +74,7 @@ class RunScreen(VmScreen):
         self.workbench.run_views.add(self)
         self.run_list.border_title = "tests"
         self.set_focus(self.run_list)
-        self.run_changed()
+        self._show_run()
         self.set_interval(TICK, self._tick)
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self.run_changed())
 
@@ -101,8 +101,10 @@ class RunScreen(VmScreen):
 
     def run_changed(self) -> None:
         """Show where the run is."""
-        if not self.is_mounted:
-            return
+        if self.is_mounted:
+            self._show_run()
+
+    def _show_run(self) -> None:
         self.query_one(RunHeader).show(self.session)
         self.run_list.show(self.session)
         self._show_test()
