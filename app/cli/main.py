@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "shell": ("app.cli.shell", "Open a shell in a machine."),
         "exec": ("app.cli.exec", "Run a command in a machine."),
         "console": ("app.cli.console", "Print a machine's console."),
+        "play": ("app.cli.play", "Play a recorded terminal."),
         "cp": ("app.cli.cp", "Copy files into a machine and out of it."),
         "share": ("app.cli.share", "Show a folder of this host in a machine."),
         "forward": ("app.cli.forward", "Lead a port of this host into a machine."),

@@ -41,7 +41,7 @@ from app.tui.screens.dialogs import Closing, Confirm, Help, Report
 from app.tui.screens.run import RunScreen
 from app.tui.screens.terminal import TerminalScreen
 from app.tui.screens.tests import TestsScreen
-from app.tui.terminals import TerminalOptions, machine_screen
+from app.tui.terminals import TerminalOptions, machine_screen, play_one_of
 from app.tui.test_rows import TestRows
 from app.tui.walk_in import Walk, walk_in
 
@@ -373,6 +373,14 @@ class Workbench(App[int]):
         screen = machine_screen(self.engine.adopt, machine, self.terminals, recording, test=test)
         self._show_terminals(screen)
 
+    @work(group="recordings", exclusive=True, exit_on_error=False)
+    async def action_recordings(self) -> None:
+        """Choose among the recordings of terminals, and play one."""
+        folders = [self.terminals.recordings] if self.terminals.recordings is not None else []
+        if self.session is not None:
+            folders.append(self.session.folder)
+        await play_one_of(self, folders)
+
     def _secrets_of(self, test: str) -> list[str]:
         registry = self.rows.registry
         if registry is None:
@@ -428,6 +436,7 @@ class Workbench(App[int]):
             if place != self.place:
                 go = partial(self.call_later, self.go, place)
                 yield SystemCommand(f"Go to {title} ({digit})", f"Show the place {title}", go)
+        yield SystemCommand("Recordings", "Play a recorded terminal", self.action_recordings)
         yield SystemCommand("Help (?)", "What this screen is for, and its keys", self.action_help)
         yield SystemCommand("Theme (t)", "Switch between dark and light", self.action_toggle_theme)
         yield SystemCommand("All themes", "Choose among all themes", self.action_change_theme)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.engine.masking import Masker
 from app.settings import PREFIX, Settings, TerminalSettings
+from app.tui.screens.choices import Choice, Choose
+from app.tui.screens.replay import ReplayScreen
 from app.tui.screens.terminal import TerminalScreen
+from app.tui.terminal.cast_file import CastError, list_casts, read_cast
 from app.tui.terminal.machine_source import MachineTerminals
 from app.tui.terminal.recording import Recording
 
 if TYPE_CHECKING:
+    from textual.app import App
+
     from backends.base import Machine
 
 
@@ -57,6 +63,34 @@ class TerminalOptions:
             version=settings.cast_version,
             masker=Masker([*(os.environ.get(name, "") for name in self.secrets), *secrets]),
         )
+
+
+async def play_one_of(app: App[int], folders: Sequence[Path]) -> None:
+    """Let the person choose among the recordings in some folders, and play it.
+
+    Must be called from a worker of the app.
+    """
+    found = await asyncio.to_thread(list_casts, list(folders))
+    if not found:
+        app.notify(
+            "Nothing was recorded yet. R after a terminal's prefix key records it.", title="Recordings"
+        )
+        return
+    choices = [
+        Choice(
+            str(number), path.name, hint=path.parent.parent.name if path.parent.name != "recordings" else ""
+        )
+        for number, path in enumerate(found[:200])
+    ]
+    chosen = await app.push_screen_wait(Choose("Play which recording?", choices))
+    if chosen is None:
+        return
+    try:
+        cast = await asyncio.to_thread(read_cast, found[int(chosen)])
+    except CastError as error:
+        app.notify(f"{error.message}\n{error.remedy}", title="Not played", severity="error", markup=False)
+        return
+    await app.push_screen(ReplayScreen(cast))
 
 
 def machine_screen(

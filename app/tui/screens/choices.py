@@ -29,7 +29,7 @@ class Choice:
     hint: str = ""
 
 
-class Choose(ModalScreen[str]):
+class Choose(ModalScreen[str | None]):
     """Asks which; the answer is a choice's id, or ``None``.
 
     Args:
@@ -88,7 +88,7 @@ class Choose(ModalScreen[str]):
         self.dismiss(None)
 
 
-class Ask(ModalScreen[str]):
+class Ask(ModalScreen[str | None]):
     """Asks for a line of text; the answer is ``None`` when there is none.
 
     Args:

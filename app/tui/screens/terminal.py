@@ -130,6 +130,7 @@ class TerminalScreen(VmScreen):
             "broadcast": lambda pane: self._toggle_broadcast(),
             "record": self.toggle_recording,
             "mark": self._mark,
+            "play": lambda pane: self._play(),
             "close": self._ask_to_close,
             "help": lambda pane: self._help(),
             "leave": lambda pane: self._ask_to_leave(),
@@ -205,6 +206,9 @@ class TerminalScreen(VmScreen):
 
     def _help(self) -> None:
         self.app.push_screen(Help("Terminals", self.PURPOSE, self.HELP_SCOPES))
+
+    def _play(self) -> None:
+        self.app.call_later(self.app.run_action, "app.recordings")
 
     # what else a pane can show
 
