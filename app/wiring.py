@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,11 @@ from registry.model import Registry
 
 if TYPE_CHECKING:
     from app.engine.engine import Engine
+    from app.engine.house import House
     from app.engine.latency.lab import Lab
+    from app.engine.machines import Machines
+    from app.engine.raising import OnLost
+    from app.engine.snapshots import Snapshots
     from backends.base import Backend
     from backends.images.store import ImageStore
     from backends.snapshots import SnapshotStore
@@ -112,6 +117,58 @@ def backends_for(paths: Paths, accel: str, isolation: str = "auto") -> Mapping[s
 def default_backend(backends: Mapping[str, Backend]) -> str:
     """Return the first backend that works on this host, or the first of all where none does."""
     return next((name for name, b in backends.items() if b.available().ok), next(iter(backends)))
+
+
+def make_machines(
+    paths: Paths,
+    settings: Settings,
+    *,
+    backends: Callable[[], Mapping[str, Backend]] | None = None,
+    on_lost: OnLost | None = None,
+) -> Machines:
+    """Return the machines of this user, as every face reads and commands them.
+
+    Args:
+        paths: The user's folders.
+        settings: The settings that hold in the working folder.
+        backends: Returns every backend by its name; by default they are made when one is first needed.
+        on_lost: Is told of machines that could not be removed.
+    """
+    from app.engine.admission import Admission
+    from app.engine.machines import Machines
+
+    @functools.cache
+    def made() -> Mapping[str, Backend]:
+        paths.make()
+        return backends_for(paths, settings.run.accel, settings.run.isolation)
+
+    find = backends or made
+    return Machines(
+        machine_store(paths),
+        find,
+        default_backend=lambda: settings.run.backend or default_backend(find()),
+        admission=Admission(paths.state, reserve=settings.run.reserve),
+        snapshot=lambda name: snapshot_store(paths).get(name),
+        images=lambda: [info.name for info in image_store(paths).list() if "@" not in info.name],
+        on_lost=on_lost or (lambda machine, error: None),
+    )
+
+
+def make_snapshots(paths: Paths) -> Snapshots:
+    """Return the snapshots of this user, as every face reads and commands them."""
+    from app.engine.snapshots import Snapshots
+
+    return Snapshots(snapshot_store(paths), machine_store(paths))
+
+
+def make_house(place: Workplace) -> House:
+    """Return what outlives a run, for the workbench opened at ``place``."""
+    from app.engine.house import House
+
+    return House(
+        machines=make_machines(place.paths, place.settings),
+        snapshots=make_snapshots(place.paths),
+    )
 
 
 def reclaim(paths: Paths) -> list[str]:

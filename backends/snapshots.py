@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backends.base import BackendError
+from backends.counted import CountedFile, OnBytes
 
 RECORD = "snapshot.json"
 STATE = "state"
@@ -189,13 +190,31 @@ class SnapshotStore:
 
     def size(self, name: str) -> int:
         """Return the bytes on disk that removing the snapshot would give back. Blocking."""
-        total = 0
+        return self.sizes(name)[0]
+
+    def sizes(self, name: str) -> tuple[int, int]:
+        """Return the bytes on disk that are the snapshot's alone, and those it shares. Blocking."""
+        own = shared = 0
         with contextlib.suppress(OSError):
             for entry in os.scandir(self.folder(name)):
                 stat = entry.stat(follow_symlinks=False)
                 if stat.st_nlink == 1:
-                    total += stat.st_blocks * 512
-        return total
+                    own += stat.st_blocks * 512
+                else:
+                    shared += stat.st_blocks * 512
+        return own, shared
+
+    def scan(self) -> tuple[list[SnapshotRecord], dict[str, str]]:
+        """Return the good snapshots by name, and why each of the others is damaged. Blocking."""
+        good: list[SnapshotRecord] = []
+        damaged: dict[str, str] = {}
+        entries = self.root.iterdir() if self.root.is_dir() else ()
+        for name in sorted(path.name for path in entries if path.name[0] != "."):
+            try:
+                good.append(self.get(name))
+            except SnapshotError as error:
+                damaged[name] = error.message
+        return good, damaged
 
     def free(self, name: str) -> None:
         """Check that a new snapshot may be called ``name``.
@@ -266,8 +285,14 @@ class SnapshotStore:
                     messages.append(f"reclaimed an unfinished snapshot {found[1]!r}")
         return messages
 
-    def export(self, name: str, target: Path) -> int:
+    def export(self, name: str, target: Path, on_bytes: OnBytes | None = None) -> int:
         """Write a snapshot as one file (a tar archive); return its size in bytes. Blocking.
+
+        Args:
+            name: The snapshot.
+            target: The file, which must not exist yet.
+            on_bytes: Called with the bytes that are done and those there are in all; what it raises ends
+                the work, and nothing is left of the file.
 
         Raises:
             SnapshotError: there is no such snapshot, or the file exists or cannot be written.
@@ -278,13 +303,18 @@ class SnapshotStore:
         if os.path.lexists(target):
             raise SnapshotError(f"{target} exists", remedy="choose another name, or remove it first")
         try:
-            with tarfile.open(partial, "x:", format=tarfile.PAX_FORMAT) as archive:
+            files = sorted(p for p in folder.iterdir())
+            total = sum(p.stat().st_size for p in files)
+            with (
+                CountedFile(partial.open("xb"), total, on_bytes) as counted,
+                tarfile.open(fileobj=counted, mode="w:", format=tarfile.PAX_FORMAT) as archive,
+            ):
                 head = json.dumps({"format": EXPORT_FORMAT, "name": record.name}).encode()
                 info = tarfile.TarInfo("vmbench-snapshot")
                 info.size = len(head)
                 archive.addfile(info, io.BytesIO(head))
-                for file in sorted(p.name for p in folder.iterdir()):
-                    archive.add(folder / file, arcname=file, recursive=False)
+                for file in files:
+                    archive.add(file, arcname=file.name, recursive=False)
             os.link(partial, target)
         except OSError as error:
             raise SnapshotError(
@@ -295,14 +325,25 @@ class SnapshotStore:
             partial.unlink(missing_ok=True)
         return target.stat().st_size
 
-    def import_(self, source: Path, name: str | None = None) -> SnapshotRecord:
+    def import_(
+        self, source: Path, name: str | None = None, on_bytes: OnBytes | None = None
+    ) -> SnapshotRecord:
         """Read a snapshot that ``export`` wrote, under its own or another name. Blocking.
+
+        Args:
+            source: The file.
+            name: Its name here; ``None`` for the one it had.
+            on_bytes: Called with the bytes that are done and those there are in all; what it raises ends
+                the work, and nothing is left of the snapshot.
 
         Raises:
             SnapshotError: the file is no export, or the name may not be used.
         """
         try:
-            with tarfile.open(source, "r:") as archive:
+            with (
+                CountedFile(source.open("rb"), source.stat().st_size, on_bytes) as counted,
+                tarfile.open(fileobj=counted, mode="r:") as archive,
+            ):
                 members = archive.getmembers()
                 if not members or members[0].name != "vmbench-snapshot":
                     raise SnapshotError(f"{source} is no exported snapshot", remedy="export one first")

@@ -80,6 +80,11 @@ class MachineRecord:
         """The guest's process id, while it lives."""
         return self.process.pid if self.process and self.process.alive() else None
 
+    @property
+    def in_use(self) -> bool:
+        """Whether a living vmbench works with it and nobody asked to keep it: its run, or its making."""
+        return not self.keep and self.owner is not None and self.owner.alive()
+
     def to_json(self) -> str:
         """Return the record as the text of ``machine.json``."""
         return json.dumps(dataclasses.asdict(self), indent=1)
@@ -248,11 +253,24 @@ class MachineStore:
         return record
 
     def _refuse_busy(self, record: MachineRecord) -> None:
-        if not record.keep and record.owner and record.owner.alive() and record.owner != this_process():
+        if record.in_use and record.owner and record.owner != this_process():
             raise WrongState(
                 f"{record.id} belongs to a run of another vmbench (pid {record.owner.pid})",
                 remedy=f"stop that run first: kill -INT {record.owner.pid}",
             )
+
+    def change(self, name: str, **changes: object) -> MachineRecord:
+        """Change what is noted of a machine; see ``MachineFolder.update``. Blocking, shortly.
+
+        Raises:
+            UnknownMachine: no machine, or more than one, has this id or prefix.
+            WrongState: a live vmbench is running a test on it.
+        """
+        folder = self.open(name)
+        try:
+            return folder.update(**changes)
+        finally:
+            folder.close()
 
     def reclaim(self, owner: ProcessIdentity | None = None) -> list[str]:
         """Remove machines that nobody asked to keep and whose vmbench is gone. Blocking.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from app.cli.errors import FAILURES, report, warn
 from backends.base import Backend, BackendError, Machine
 
 if TYPE_CHECKING:
+    from app.engine.machines import Machines
     from app.paths import Paths
     from app.settings import Settings
     from backends.snapshots import SnapshotStore
@@ -55,20 +56,23 @@ class Bench:
         self.paths.make()
         return wiring.backends_for(self.paths, self.settings.run.accel, self.settings.run.isolation)
 
+    @cached_property
+    def room(self) -> Machines:
+        """What is done with machines, as the workbench does it too."""
+        from app import wiring
+
+        def lost(machine: str, error: BaseException) -> None:
+            report(f"could not remove {machine}: {error}", f"vmbench rm {machine}")
+
+        return wiring.make_machines(self.paths, self.settings, backends=lambda: self.backends, on_lost=lost)
+
     def backend(self, name: str | None = None) -> Backend:
         """Return a backend by its name, or the one that machines are made by where none is named.
 
         Raises:
             BackendError: there is none of this name.
         """
-        from app import wiring
-
-        chosen = name or self.settings.run.backend or wiring.default_backend(self.backends)
-        if chosen not in self.backends:
-            raise BackendError(
-                f"there is no backend {chosen!r} here", remedy=f"there are: {', '.join(self.backends)}"
-            )
-        return self.backends[chosen]
+        return self.room.backend(name)
 
     async def find(self, name: str) -> MachineRecord:
         """Return the record of the machine with this id or prefix.
@@ -85,20 +89,14 @@ class Bench:
         found = [await self.find(name) for name in names]
         return list({record.id: record for record in found}.values())
 
-    @asynccontextmanager
-    async def machine(self, name: str) -> AsyncIterator[Machine]:
+    def machine(self, name: str) -> AbstractAsyncContextManager[Machine]:
         """Take up the machine with this id or prefix, and let go of it at the end.
 
         Raises:
             UnknownMachine: there is none, or more than one.
             WrongState: a living vmbench is running a test on it.
         """
-        record = await self.find(name)
-        machine = await self.backend(record.backend).adopt(record.id)
-        try:
-            yield machine
-        finally:
-            await _unbroken(machine.release())
+        return self.room.machine(name)
 
     async def each(
         self, names: Sequence[str], act: Callable[[Machine], Awaitable[str]], *, at_once: bool = True
@@ -173,12 +171,3 @@ def act(
 def _say(message: str) -> None:
     words = "interrupted: cleaning up …" if message.startswith("cancelled") else message
     print(words, file=sys.stderr, flush=True)
-
-
-async def _unbroken(work: Awaitable[None]) -> None:
-    from app.engine.offload import unbroken
-
-    async def whole() -> None:
-        await work
-
-    await unbroken(whole())

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.params import MachineName
+
+if TYPE_CHECKING:
+    from app.engine.forwards import Ports
 
 EPILOG = """\b
 Examples:
@@ -18,62 +22,37 @@ It listens on 127.0.0.1 alone, until Ctrl-C or until the machine ends.
 """
 
 
-class PortsType(click.ParamType[tuple[int, str, int]]):
+class PortsType(click.ParamType["Ports"]):
     """``[HOSTPORT:][HOST:]GUESTPORT``."""
 
     name = "[HOSTPORT:]GUESTPORT"
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, str, int]:
-        """Return the host's port (0 for a free one), the name the guest knows the target by, its port."""
-        if isinstance(value, tuple):
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Ports:
+        """Return which port is to lead where."""
+        from app.engine.forwards import Ports, parse_ports
+
+        if isinstance(value, Ports):
             return value
-        parts = str(value).split(":")
-        host = parts.pop(-2) if len(parts) > 1 and not parts[-2].isdigit() else "127.0.0.1"
-        if len(parts) > 2 or not host or not all(_is_port(p) for p in parts):
-            self.fail(f"{value!r} names no ports: give 80, 8080:80 or 8080:HOST:80", param, ctx)
-        return int(parts[0]) if len(parts) == 2 else 0, host, int(parts[-1])
-
-
-def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdigit() and 0 < int(text) < 65536
+        try:
+            return parse_ports(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command("forward", epilog=EPILOG)
 @click.argument("machine", type=MachineName())
 @click.argument("ports", type=PortsType())
-def command(machine: str, ports: tuple[int, str, int]) -> int:
+def command(machine: str, ports: Ports) -> int:
     """Lead a port of this host into a machine, until Ctrl-C."""
-    import asyncio
-
     from app.cli.bench import Bench, act
-    from app.cli.relay import relay
+    from app.engine.forwards import forwarding
     from backends.base import BackendError
 
-    wanted, host, port = ports
-
     async def work(bench: Bench) -> int:
-        async with bench.machine(machine) as found, found.forward(port, host) as inner:
-            try:
-                server = await asyncio.start_server(
-                    lambda reader, writer: relay(reader, writer, inner), "127.0.0.1", wanted
-                )
-            except OSError as error:
-                raise BackendError(
-                    f"cannot listen on port {wanted}: {error.strerror or error}",
-                    remedy=f"choose another, or any free one: vmbench forward {machine} {port}",
-                ) from error
-            number = server.sockets[0].getsockname()[1]
-            where = (
-                f"port {port} of {found.id}" if host == "127.0.0.1" else f"{host}:{port} through {found.id}"
-            )
-            print(f"127.0.0.1:{number} leads to {where}", flush=True)
+        async with bench.machine(machine) as found, forwarding(found, ports) as forward:
+            print(forward, flush=True)
             print("Ctrl-C ends it", file=sys.stderr, flush=True)
-            try:
-                why = await found.died()
-                raise BackendError(f"{found.id} ended: {why}", remedy=f"vmbench start {found.id}")
-            finally:
-                server.close()
+            why = await found.died()
+            raise BackendError(f"{found.id} ended: {why}", remedy=f"vmbench start {found.id}")
 
     return act(work, endless=True)

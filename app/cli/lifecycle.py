@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 import click
@@ -22,31 +21,14 @@ machines = click.argument("machines", nargs=-1, required=True, metavar="MACHINE.
 def start(machines: tuple[str, ...]) -> int:
     """Start machines that are stopped or died, with the disk they had."""
     from app.cli.bench import act
+    from app.engine.raising import bring_up
 
     async def one(machine: Machine) -> str:
         with Progress(f"start {machine.id}") as progress:
-            await bring_up(machine, progress)
+            await bring_up(machine, progress.phase)
         return f"started {machine.id}"
 
     return act(lambda bench: bench.each(machines, one))
-
-
-async def bring_up(machine: Machine, progress: Progress) -> None:
-    """Start a machine; on an error or a signal it does not stay half up."""
-    from app.engine.offload import unbroken
-    from backends.base import BackendError
-
-    async def stop() -> None:
-        with contextlib.suppress(BackendError):
-            await machine.kill()
-
-    before = machine.state
-    try:
-        await machine.start(on_phase=progress.phase)
-    except BaseException:
-        if machine.state is not before:
-            await unbroken(stop())
-        raise
 
 
 @click.command(

@@ -27,6 +27,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "pause": ("app.cli.lifecycle:pause", "Halt machines' processors; their memory stays."),
         "resume": ("app.cli.lifecycle:resume", "Let paused machines go on."),
         "reboot": ("app.cli.lifecycle:reboot", "Reboot machines."),
+        "keep": ("app.cli.keep:keep", "Let machines outlive the vmbench that made them."),
+        "drop": ("app.cli.keep:drop", "Keep machines no longer."),
+        "label": ("app.cli.keep:label", "Say what a machine is for."),
         "rm": ("app.cli.rm", "Remove machines."),
     },
     "Inside a machine": {

@@ -15,8 +15,8 @@ from app.cli.params import MachineName, SnapshotName
 from app.cli.text import count, duration, harmless, size, table
 
 if TYPE_CHECKING:
-    from backends.base import Machine
     from backends.snapshots import SnapshotRecord, SnapshotStore
+    from backends.store import MachineRecord
 
 EPILOG = """\b
 Examples:
@@ -70,7 +70,7 @@ def list_snapshots(show_all: bool, as_json: bool) -> int:
     from app.engine.checkpoints import CheckpointName
 
     store = _store()
-    records, damaged = _scan(store)
+    records, damaged = store.scan()
     chosen = [r for r in records if show_all or CheckpointName.parse(r.name) is None]
     hidden = len(records) - len(chosen)
     if as_json:
@@ -138,34 +138,28 @@ def restore(machine: str, name: str, stop_first: bool, start_then: bool, yes: bo
     What the machine is now is lost, unless you save it first.
     """
     from app.cli.bench import Bench, act
-    from app.cli.lifecycle import bring_up
     from app.cli.progress import Progress
     from backends.base import MachineState
 
     async def work(bench: Bench) -> int:
         bench.snapshots.get(name)
-        async with bench.machine(machine) as found:
-            running = found.state in (MachineState.RUNNING, MachineState.PAUSED)
-            if running and not stop_first:
-                _refuse_running(found, name, asked=options.on_terminal() and not yes)
-            lost = f"What {found.id} is now will be lost"
-            stopping = " and it is stopped" if running else ""
-            if not options.confirmed(f"{lost}{stopping}. Restore {name}?", yes):
-                return 0
-            with Progress(f"restore {found.id}") as progress:
-                if running:
-                    progress.phase("stopping")
-                    await found.stop(timeout=2)
-                await found.restore(name)
-                if start_then:
-                    await bring_up(found, progress)
-            print(f"{found.id} is as {name} was" + ("" if start_then else f"; vmbench start {found.id}"))
+        record = await bench.find(machine)
+        running = record.state in (MachineState.RUNNING, MachineState.PAUSED)
+        if running and not stop_first:
+            _refuse_running(record, name, asked=options.on_terminal() and not yes)
+        lost = f"What {record.id} is now will be lost"
+        stopping = " and it is stopped" if running else ""
+        if not options.confirmed(f"{lost}{stopping}. Restore {name}?", yes):
+            return 0
+        with Progress(f"restore {record.id}") as progress:
+            await bench.room.restore(record.id, name, stop=running, start=start_then, on_phase=progress.phase)
+        print(f"{record.id} is as {name} was" + ("" if start_then else f"; vmbench start {record.id}"))
         return 0
 
     return act(work)
 
 
-def _refuse_running(machine: Machine, name: str, *, asked: bool) -> None:
+def _refuse_running(machine: MachineRecord, name: str, *, asked: bool) -> None:
     """Refuse to restore a machine that runs, unless a person, who is asked next, lets it be stopped."""
     from backends.base import WrongState
     from backends.states import require
@@ -199,20 +193,11 @@ def fork(name: str, number: int, label: str, isolation: str | None, as_json: boo
     """
     from app.cli.bench import Bench, act
     from app.cli.progress import Progress
-    from app.cli.raising import raise_machines, tell_new
+    from app.cli.raising import tell_new
 
     async def work(bench: Bench) -> int:
-        record = bench.snapshots.get(name)
-        backend = bench.backend(record.backend)
         with Progress("fork") as progress:
-            machines = await raise_machines(
-                bench,
-                lambda: backend.fork(name, label=label),
-                number,
-                memory=record.memory,
-                reason=label or f"fork of {name}",
-                progress=progress,
-            )
+            machines = await bench.room.fork_many(name, label, number, progress.phase)
         tell_new(machines, as_json=as_json)
         return 0
 
@@ -278,21 +263,6 @@ def _store() -> SnapshotStore:
     from app.wiring import snapshot_store
 
     return snapshot_store(user_paths())
-
-
-def _scan(store: SnapshotStore) -> tuple[list[SnapshotRecord], dict[str, str]]:
-    """Return the good snapshots by name, and why each of the others is damaged."""
-    from backends.snapshots import SnapshotError
-
-    good: list[SnapshotRecord] = []
-    damaged: dict[str, str] = {}
-    names = sorted(p.name for p in store.root.iterdir() if p.name[0] != ".") if store.root.is_dir() else []
-    for name in names:
-        try:
-            good.append(store.get(name))
-        except SnapshotError as error:
-            damaged[name] = error.message
-    return good, damaged
 
 
 def _document(store: SnapshotStore, record: SnapshotRecord) -> dict[str, object]:

@@ -47,22 +47,13 @@ def command(
     """
     from app.cli.bench import Bench, act
     from app.cli.progress import Progress
-    from app.cli.raising import document, raise_machines, tell_new
+    from app.cli.raising import document, tell_new
     from backends.base import MachineRequest
 
     async def work(bench: Bench) -> int:
-        chosen = bench.backend(backend)
         request = MachineRequest(image=image, cpus=cpus, memory=memory, disk=disk, label=label, cold=cold)
         with Progress("up") as progress:
-            await chosen.prepare(image, on_phase=progress.phase)
-            machines = await raise_machines(
-                bench,
-                lambda: chosen.create(request),
-                number,
-                memory=memory,
-                reason=label or "vmbench up",
-                progress=progress,
-            )
+            machines = await bench.room.up_many(request, backend, number, progress.phase)
         if as_json and number == 1:
             import json
 

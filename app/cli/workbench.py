@@ -17,7 +17,7 @@ def open_workbench(*, registry: str | None = None, project: str | None = None) -
         return run_tests(RunOptions(), registry=registry, project=project)
     from app.tui.app import run_workbench
     from app.tui.terminals import TerminalOptions
-    from app.wiring import find_workplace, make_engine, reclaim
+    from app.wiring import find_workplace, make_engine, make_house, reclaim
 
     place = find_workplace(registry=registry, project=project)
     for problem in place.settings.problems:
@@ -25,4 +25,9 @@ def open_workbench(*, registry: str | None = None, project: str | None = None) -
     for message in reclaim(place.paths):
         print(message, file=sys.stderr)
     terminals = TerminalOptions.of(place.settings, place.paths.recordings)
-    return run_workbench(make_engine(place), theme=place.settings.ui.theme, terminals=terminals)
+    return run_workbench(
+        make_engine(place),
+        theme=place.settings.ui.theme,
+        terminals=terminals,
+        house=make_house(place),
+    )

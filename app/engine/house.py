@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.engine.machines import MachinesApi
+    from app.engine.snapshots import SnapshotsApi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,3 +16,11 @@ class House:
 
     A part that is ``None`` is not there, and its place in the workbench says so.
     """
+
+    machines: MachinesApi | None = None
+    snapshots: SnapshotsApi | None = None
+
+    async def close(self) -> None:
+        """Let go of what the house holds for this process."""
+        if self.machines is not None:
+            await self.machines.close()

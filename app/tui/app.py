@@ -497,7 +497,11 @@ class Workbench(App[int]):
 
 
 def run_workbench(
-    engine: EngineApi, *, theme: str | None = None, terminals: TerminalOptions | None = None
+    engine: EngineApi,
+    *,
+    theme: str | None = None,
+    terminals: TerminalOptions | None = None,
+    house: House | None = None,
 ) -> int:
     """Open the workbench on this terminal and return its exit code when it was left.
 
@@ -505,11 +509,12 @@ def run_workbench(
         engine: What it reads and commands; closed when the workbench is left.
         theme: Name of a theme, or ``None`` for the dark one.
         terminals: What its terminals are told by the settings.
+        house: What outlives a run.
 
     Raises:
         Exception: a fault of the workbench's own ended it; the engine is closed and the terminal restored.
     """
-    return run_app(Workbench(engine, theme_name=theme, terminals=terminals))
+    return run_app(Workbench(engine, theme_name=theme, terminals=terminals, house=house))
 
 
 def run_app(workbench: Workbench) -> int:
@@ -524,6 +529,7 @@ async def _run(workbench: Workbench, engine: EngineApi) -> int:
     try:
         await workbench.run_async()
     finally:
+        await workbench.house.close()
         await engine.close()
     if workbench.fault is not None:
         raise workbench.fault

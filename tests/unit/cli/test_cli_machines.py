@@ -290,7 +290,25 @@ def test_a_path_with_a_colon_is_the_hosts_behind_a_dot() -> None:
     ],
 )
 def test_ports(text: str, ports: tuple[int, str, int]) -> None:
-    assert PortsType().convert(text, None, None) == ports
+    found = PortsType().convert(text, None, None)
+    assert (found.wanted, found.host, found.port) == ports
+    assert str(found) == text
+
+
+def test_keeping_dropping_and_labelling(bench: Bench) -> None:
+    name = bench.up()
+
+    def noted() -> tuple[object, ...]:
+        (row,) = json.loads(bench.desk.call("ps", "--json").out)
+        return row["keep"], row["keep_reason"], row["label"]
+
+    bench.desk.call("label", name, "build host")
+    assert noted() == (True, "vmbench up", "build host")
+    assert "add -y" in bench.desk.call("drop", name).err
+    assert f"vmbench keep {name}" in bench.desk.call("drop", "-y", name).out
+    assert noted() == (False, "", "build host")
+    bench.desk.call("keep", name, "--reason", "look at it")
+    assert noted() == (True, "look at it", "build host")
 
 
 def test_sizes_durations_and_ages() -> None:

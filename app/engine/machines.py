@@ -1,0 +1,473 @@
+"""All machines of this user, whoever made them: what they are, what they use, and what is done to them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from app.engine.admission import Admission
+from app.engine.forwards import Forward, Ports, forwarding
+from app.engine.offload import off_loop, unbroken
+from app.engine.raising import OnLost, bring_up, raise_machines
+from backends.base import (
+    Backend,
+    BackendError,
+    Machine,
+    MachineRequest,
+    MachineState,
+    PhaseSink,
+    WrongState,
+)
+from backends.process import this_process
+from backends.snapshots import SnapshotRecord, check_name
+from backends.states import require
+from backends.store import MachineRecord, MachineStore
+
+if TYPE_CHECKING:
+    from app.engine.usage import Usage, UsageSampler
+
+CONSOLE = "console.log"
+UP = (MachineState.STARTING, MachineState.RUNNING, MachineState.PAUSED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineView:
+    """A machine as it is listed."""
+
+    record: MachineRecord
+    folder: Path
+    pid: int | None = None
+    """The guest's process, while it lives."""
+    ssh: str = ""
+    """The plain ``ssh`` command that walks in; empty where it does not run."""
+    used_by: int | None = None
+    """The vmbench that works with it, if any: its run, or its making."""
+    ours: bool = False
+    """Whether that is this one."""
+
+    @property
+    def id(self) -> str:
+        """The machine's id."""
+        return self.record.id
+
+    @property
+    def state(self) -> MachineState:
+        """What it is doing."""
+        return self.record.state
+
+    @property
+    def console(self) -> Path:
+        """The file its console is logged to."""
+        return self.folder / CONSOLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What new machines can be made of."""
+
+    backends: Sequence[tuple[str, str]]
+    """Names, the one to prefer first, each with why it cannot work here; empty where it can."""
+    images: Sequence[str]
+
+
+def refusal(view: MachineView, move: str) -> str:
+    """Return why ``move`` cannot be done with a machine now, and what to do; empty where it can.
+
+    Args:
+        view: The machine.
+        move: One of ``backends.states.MOVES``, or ``change`` for what is done in any state.
+    """
+    if view.used_by is not None and not view.ours:
+        return f"{view.id} is used by another vmbench (pid {view.used_by}); wait until its run is over"
+    if move == "change":
+        return ""
+    try:
+        require(move, view.id, view.state)
+    except WrongState as error:
+        return f"{error.message}; {error.remedy}"
+    return ""
+
+
+class MachinesApi(Protocol):
+    """What faces do with machines. Each call names a machine by its id or an unambiguous beginning of it.
+
+    All but the first two raise ``BackendError`` with what to do about it.
+    """
+
+    def machines(self) -> Sequence[MachineView]:
+        """Return every machine, oldest first. Blocking."""
+        ...
+
+    def usage(self, machines: Iterable[MachineView]) -> Mapping[str, Usage]:
+        """Return what machines use, by their ids. Blocking, some ms a machine."""
+        ...
+
+    def offer(self) -> Offer:
+        """Return what new machines can be made of. Blocking."""
+        ...
+
+    async def up(self, request: MachineRequest, backend: str | None, on_phase: PhaseSink) -> str:
+        """Make, start and keep a machine; return its id. Cancelled, it removes what it made."""
+        ...
+
+    async def fork(self, snapshot: str, label: str, on_phase: PhaseSink) -> str:
+        """Start and keep a machine from a snapshot; return its id. Cancelled, it removes what it made."""
+        ...
+
+    async def start(self, machine: str, on_phase: PhaseSink | None = None) -> None:
+        """Start a machine with the disk it had."""
+        ...
+
+    async def stop(self, machine: str, *, timeout: float = 10.0) -> None:
+        """Stop a machine politely for ``timeout`` seconds, then by force."""
+        ...
+
+    async def kill(self, machine: str) -> None:
+        """Stop a machine as a power cut would."""
+        ...
+
+    async def pause(self, machine: str) -> None:
+        """Halt its processors."""
+        ...
+
+    async def resume(self, machine: str) -> None:
+        """Let its processors go on."""
+        ...
+
+    async def reboot(self, machine: str, *, discard: bool = False, timeout: float = 60.0) -> None:
+        """Reboot it; ``discard`` throws away what was written to its disk."""
+        ...
+
+    async def save(self, machine: str, name: str) -> SnapshotRecord:
+        """Save it as a snapshot."""
+        ...
+
+    async def restore(
+        self,
+        machine: str,
+        snapshot: str,
+        *,
+        stop: bool = False,
+        start: bool = False,
+        on_phase: PhaseSink | None = None,
+    ) -> None:
+        """Make it what a snapshot was: ``stop`` it before if it runs, ``start`` it after."""
+        ...
+
+    async def keep(self, machine: str, reason: str) -> None:
+        """Let it outlive the vmbench that made it."""
+        ...
+
+    async def drop(self, machine: str) -> None:
+        """Keep it no longer: it goes with the vmbench that made it, or when the next one starts."""
+        ...
+
+    async def relabel(self, machine: str, label: str) -> None:
+        """Say what it is for."""
+        ...
+
+    async def remove(self, machine: str) -> None:
+        """Stop it by force and delete its folder."""
+        ...
+
+    async def forward(self, machine: str, ports: Ports) -> Forward:
+        """Lead a port of this host into it, until it ends, ``close_forward`` or ``close``."""
+        ...
+
+    def forwards(self) -> Sequence[Forward]:
+        """Return the ports that lead into machines, by this vmbench."""
+        ...
+
+    async def close_forward(self, forward: Forward) -> None:
+        """Let a port lead nowhere. Idempotent."""
+        ...
+
+    async def close(self) -> None:
+        """Let every port lead nowhere."""
+        ...
+
+
+class Machines:
+    """Fulfils ``MachinesApi``.
+
+    Args:
+        store: The machine folders.
+        backends: Returns every backend by its name; called when one is needed.
+        default_backend: Returns which of them makes machines where none is named.
+        admission: Says when there is memory for a machine.
+        snapshot: Returns the record of a snapshot by its name. Blocking.
+        images: Returns the names of the images there are. Blocking.
+        on_lost: Is told of machines that could not be removed.
+    """
+
+    def __init__(
+        self,
+        store: MachineStore,
+        backends: Callable[[], Mapping[str, Backend]],
+        *,
+        default_backend: Callable[[], str],
+        admission: Admission,
+        snapshot: Callable[[str], SnapshotRecord],
+        images: Callable[[], Sequence[str]],
+        on_lost: OnLost,
+    ) -> None:
+        self.store = store
+        self._backends = backends
+        self._default_backend = default_backend
+        self._admission = admission
+        self._snapshot = snapshot
+        self._images = images
+        self._on_lost = on_lost
+        self._sampler: UsageSampler | None = None
+        self._forwards: dict[Forward, asyncio.Task[None]] = {}
+
+    # what there is
+
+    def machines(self) -> Sequence[MachineView]:
+        """Return every machine, oldest first. Blocking."""
+        return [self._view(record) for record in self.store.records()]
+
+    def _view(self, record: MachineRecord) -> MachineView:
+        from backends.keys import ssh_command
+
+        folder, pid = self.store.root / record.id, record.pid
+        ssh = ssh_command(folder, record.id, record.ssh_port) if pid and record.ssh_port else ""
+        used = record.owner if record.in_use else None
+        return MachineView(
+            record=record,
+            folder=folder,
+            pid=pid,
+            ssh=ssh,
+            used_by=None if used is None else used.pid,
+            ours=used is not None and used == this_process(),
+        )
+
+    def usage(self, machines: Iterable[MachineView]) -> Mapping[str, Usage]:
+        """Return what machines use, by their ids. Blocking, some ms a machine."""
+        if self._sampler is None:
+            from app.engine.usage import UsageSampler
+
+            self._sampler = UsageSampler()
+        return self._sampler.sample((view.id, view.pid, view.folder) for view in machines)
+
+    def offer(self) -> Offer:
+        """Return what new machines can be made of. Blocking."""
+        default = self._default_backend()
+        found = []
+        for name, backend in self._backends().items():
+            able = backend.available()
+            found.append((name, "" if able.ok else able.reason))
+        return Offer(
+            backends=sorted(found, key=lambda entry: (entry[0] != default, bool(entry[1]))),
+            images=self._images(),
+        )
+
+    def backend(self, name: str | None = None) -> Backend:
+        """Return a backend by its name, or the one that machines are made by where none is named.
+
+        Raises:
+            BackendError: there is none of this name.
+        """
+        backends = self._backends()
+        chosen = name or self._default_backend()
+        if chosen not in backends:
+            raise BackendError(
+                f"there is no backend {chosen!r} here", remedy=f"there are: {', '.join(backends)}"
+            )
+        return backends[chosen]
+
+    @asynccontextmanager
+    async def machine(self, name: str) -> AsyncIterator[Machine]:
+        """Take up the machine with this id or prefix, and let go of it at the end.
+
+        Raises:
+            UnknownMachine: there is none, or more than one.
+            WrongState: a living vmbench is running a test on it.
+        """
+        record = await off_loop(self.store.find, name)
+        backend = await off_loop(self.backend, record.backend)
+        machine = await backend.adopt(record.id)
+
+        async def release() -> None:
+            await machine.release()
+
+        try:
+            yield machine
+        finally:
+            await unbroken(release())
+
+    # new ones
+
+    async def up(self, request: MachineRequest, backend: str | None, on_phase: PhaseSink) -> str:
+        """Make, start and keep a machine; return its id."""
+        (machine,) = await self.up_many(request, backend, 1, on_phase)
+        return machine.id
+
+    async def up_many(
+        self, request: MachineRequest, backend: str | None, count: int, on_phase: PhaseSink
+    ) -> list[Machine]:
+        """Make, start and keep machines at once: all of them, or none.
+
+        Raises:
+            BackendError: one cannot be made.
+        """
+        chosen = await off_loop(self.backend, backend)
+        await chosen.prepare(request.image, on_phase=on_phase)
+        return await raise_machines(
+            self._admission,
+            lambda: chosen.create(request),
+            count,
+            memory=request.memory,
+            reason=request.label or "vmbench up",
+            on_phase=on_phase,
+            on_lost=self._on_lost,
+        )
+
+    async def fork(self, snapshot: str, label: str, on_phase: PhaseSink) -> str:
+        """Start and keep a machine from a snapshot; return its id."""
+        (machine,) = await self.fork_many(snapshot, label, 1, on_phase)
+        return machine.id
+
+    async def fork_many(self, snapshot: str, label: str, count: int, on_phase: PhaseSink) -> list[Machine]:
+        """Start and keep machines from a snapshot at once: all of them, or none.
+
+        Raises:
+            BackendError: one cannot be made.
+        """
+        record = await off_loop(self._snapshot, snapshot)
+        backend = await off_loop(self.backend, record.backend)
+        return await raise_machines(
+            self._admission,
+            lambda: backend.fork(snapshot, label=label),
+            count,
+            memory=record.memory,
+            reason=label or f"fork of {snapshot}",
+            on_phase=on_phase,
+            on_lost=self._on_lost,
+        )
+
+    # their lives
+
+    async def start(self, machine: str, on_phase: PhaseSink | None = None) -> None:
+        """Start a machine with the disk it had."""
+        async with self.machine(machine) as found:
+            await bring_up(found, on_phase)
+
+    async def stop(self, machine: str, *, timeout: float = 10.0) -> None:
+        """Stop a machine politely for ``timeout`` seconds, then by force."""
+        async with self.machine(machine) as found:
+            await found.stop(timeout=timeout)
+
+    async def kill(self, machine: str) -> None:
+        """Stop a machine as a power cut would."""
+        async with self.machine(machine) as found:
+            await found.kill()
+
+    async def pause(self, machine: str) -> None:
+        """Halt its processors."""
+        async with self.machine(machine) as found:
+            await found.pause()
+
+    async def resume(self, machine: str) -> None:
+        """Let its processors go on."""
+        async with self.machine(machine) as found:
+            await found.resume()
+
+    async def reboot(self, machine: str, *, discard: bool = False, timeout: float = 60.0) -> None:
+        """Reboot it; ``discard`` throws away what was written to its disk."""
+        async with self.machine(machine) as found:
+            await found.reboot(discard=discard, timeout=timeout)
+
+    async def save(self, machine: str, name: str) -> SnapshotRecord:
+        """Save it as a snapshot."""
+        check_name(name)
+        async with self.machine(machine) as found:
+            return await found.save(name)
+
+    async def restore(
+        self,
+        machine: str,
+        snapshot: str,
+        *,
+        stop: bool = False,
+        start: bool = False,
+        on_phase: PhaseSink | None = None,
+    ) -> None:
+        """Make it what a snapshot was: ``stop`` it before if it runs, ``start`` it after."""
+        await off_loop(self._snapshot, snapshot)
+        async with self.machine(machine) as found:
+            if stop and found.state in UP:
+                if on_phase is not None:
+                    on_phase("stopping", "")
+                await found.stop(timeout=2)
+            await found.restore(snapshot)
+            if start:
+                await bring_up(found, on_phase)
+
+    async def keep(self, machine: str, reason: str) -> None:
+        """Let it outlive the vmbench that made it."""
+        await off_loop(self.store.change, machine, keep=True, keep_reason=reason)
+
+    async def drop(self, machine: str) -> None:
+        """Keep it no longer: it goes with the vmbench that made it, or when the next one starts."""
+        await off_loop(self.store.change, machine, keep=False, keep_reason="")
+
+    async def relabel(self, machine: str, label: str) -> None:
+        """Say what it is for."""
+        await off_loop(self.store.change, machine, label=label)
+
+    async def remove(self, machine: str) -> None:
+        """Stop it by force and delete its folder."""
+        record = await off_loop(self.store.find, machine)
+        for forward in [forward for forward in self._forwards if forward.machine == record.id]:
+            await self.close_forward(forward)
+        await unbroken(off_loop(self.store.remove, record.id))
+
+    # ports
+
+    async def forward(self, machine: str, ports: Ports) -> Forward:
+        """Lead a port of this host into it, until it ends, ``close_forward`` or ``close``."""
+        opened: asyncio.Future[Forward] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._forwarding(machine, ports, opened))
+        both: set[asyncio.Future[Any]] = {task, opened}
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not opened.done():
+            opened.cancel()
+            await task
+            raise BackendError(f"{machine} ended before the port was open")
+        forward = opened.result()
+        self._forwards[forward] = task
+        task.add_done_callback(lambda _: self._forwards.pop(forward, None))
+        return forward
+
+    async def _forwarding(self, machine: str, ports: Ports, opened: asyncio.Future[Forward]) -> None:
+        async with self.machine(machine) as found, forwarding(found, ports) as forward:
+            if not opened.done():
+                opened.set_result(forward)
+            await found.died()
+
+    def forwards(self) -> Sequence[Forward]:
+        """Return the ports that lead into machines, by this vmbench."""
+        return tuple(self._forwards)
+
+    async def close_forward(self, forward: Forward) -> None:
+        """Let a port lead nowhere. Idempotent."""
+        task = self._forwards.get(forward)
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, BackendError):
+                await task
+
+    async def close(self) -> None:
+        """Let every port lead nowhere."""
+        for forward in list(self._forwards):
+            await self.close_forward(forward)
