@@ -31,6 +31,8 @@ Examples:
   vmbench run --shuffle --fail-fast
   vmbench run --checkpoints web-login && echo fine || vmbench rewind web-login
   vmbench run --shake 20 web-login     # how often does it fail?
+  vmbench run --retest web-login       # edit, run again without the set-up, edit, …
+  vmbench run --from-step 4 web-login
 
 \b
 Exit codes: 0 all passed, 1 failures or errors, 2 usage, 3 this host is not able,
@@ -71,6 +73,17 @@ Exit codes: 0 all passed, 1 failures or errors, 2 usage, 3 this host is not able
 @click.option(
     "--step", type=click.IntRange(1), metavar="K", help="The step to shake from; else the first after set-up."
 )
+@click.option(
+    "--from-step",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Begin at step N, in a fork of the checkpoint before it; of one test.",
+)
+@click.option(
+    "--retest",
+    is_flag=True,
+    help="Leave out the set-up where an earlier run left a checkpoint of its end; else leave one.",
+)
 @options.isolation
 @options.json_output
 @options.where
@@ -87,6 +100,8 @@ def command(
     checkpoints: bool,
     shake: int | None,
     step: int | None,
+    from_step: int | None,
+    retest: bool,
     isolation: str | None,
     as_json: bool,
     registry: str | None,
@@ -95,6 +110,9 @@ def command(
     """Run tests in throwaway machines and print the results."""
     if step is not None and shake is None:
         raise click.UsageError("--step goes with --shake", click.get_current_context())
+    if from_step is not None and (retest or shake is not None):
+        other = "--retest" if retest else "--shake"
+        raise click.UsageError(f"--from-step does not go with {other}", click.get_current_context())
     flags: dict[str, object] = options.isolation_flags(isolation)
     if parallel is not None:
         flags["run.parallel"] = None if parallel == "auto" else parallel
@@ -118,6 +136,8 @@ def command(
             checkpoints=checkpoints,
             shake=shake,
             shake_step=step,
+            from_step=from_step,
+            retest=retest,
         ),
         flags=flags,
         as_json=as_json,

@@ -44,6 +44,11 @@ class RunOptions:
     shake_step: int | None = None
     """Number, from 1, of the step before which a shaken test is forked; ``None`` for the first step that is
     no set-up."""
+    from_step: int | None = None
+    """Number, from 1, of the step at which the one selected test begins, in a fork of a checkpoint."""
+    retest: bool = False
+    """Leave out each test's set-up where a checkpoint of its end, or its kept machine, is there; where none
+    is, leave such a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +77,19 @@ class RunHandle(Protocol):
 
     def cancel(self, test: str | None = None) -> None:
         """Stop one test, or all of them; the events say when it is done. Idempotent."""
+        ...
+
+    def keep(self, test: str, wanted: bool | None) -> None:
+        """Keep or remove a test's machine when the test is over, whatever its policy says.
+
+        Args:
+            test: Its name.
+            wanted: Whether to keep it; ``None`` leaves it to the policy again.
+        """
+        ...
+
+    def machine(self, test: str) -> Machine | None:
+        """Return the machine on which a test runs now; it is the run's, and is not to be released."""
         ...
 
     async def wait(self) -> RunFinished:

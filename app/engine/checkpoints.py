@@ -126,13 +126,20 @@ class Checkpoints:
                 gone.append(name)
         return tuple(gone)
 
-    async def supersede(self, registry: str, run: str, test: str) -> tuple[str, ...]:
-        """Remove what earlier runs left of a test that has a newer result; return the names."""
-        return await unbroken(off_loop(self._supersede, registry, run, test))
+    async def supersede(self, registry: str, run: str, test: str, *, but: str = "") -> tuple[str, ...]:
+        """Remove what earlier runs left of a test that has a newer result; return the names.
 
-    def _supersede(self, registry: str, run: str, test: str) -> tuple[str, ...]:
+        Args:
+            registry: The registry's folder.
+            run: The newer run.
+            test: The test.
+            but: Name of a checkpoint that stays, since that run began from it.
+        """
+        return await unbroken(off_loop(self._supersede, registry, run, test, but))
+
+    def _supersede(self, registry: str, run: str, test: str, but: str) -> tuple[str, ...]:
         short = short_name(test)
-        older = [c for c in self.names() if c.test == short and c.run != run]
+        older = [c for c in self.names() if c.test == short and c.run != run and c.name != but]
         return self._remove([c.name for c in older if self._is_of(c.run, registry)])
 
     def _is_of(self, run: str, registry: str) -> bool:

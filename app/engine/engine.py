@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from app.engine.admission import Admission
+from app.engine.again import Again
 from app.engine.api import LastResult, RunOptions
 from app.engine.checkpoints import CheckpointBudget, Checkpoints
 from app.engine.history import ResultIndex, prune_runs
@@ -21,7 +22,7 @@ from app.engine.log import LOG_NAME, EventLog
 from app.engine.masking import Masker, secrets_of
 from app.engine.memory import available_memory
 from app.engine.offload import Writer, off_loop, unbroken
-from app.engine.plan import PlanError, make_plan
+from app.engine.plan import Plan, PlanError, make_plan
 from app.engine.pool import auto_parallel
 from app.engine.rewind import RewindError, Rewound, find_moment, put_script, script_of
 from app.engine.run import Run, RunSetup
@@ -109,11 +110,14 @@ class Engine:
             raise PlanError(
                 f"{options.parallel} machines at once cannot run anything", remedy="give a number from 1 up"
             )
-        if self._checkpoints is None and (options.checkpoints or options.shake is not None):
+        again = options.retest or options.from_step is not None
+        if self._checkpoints is None and (options.checkpoints or options.shake is not None or again):
             raise BackendError("this vmbench has nowhere to save checkpoints")
         plan = await off_loop(make_plan, registry, options, self._backends, self._default_backend)
         if options.shake is not None:
             plan = shaken_plan(plan, options.shake, options.shake_step)
+        if again and self._checkpoints is not None:
+            plan = await off_loop(self._begin_later, plan, registry, options, self._checkpoints)
         room = await off_loop(self._admission.room)
         memories = [item.request.memory for item in plan.items if item.error is None]
         parallel = options.parallel or self._default_parallel or auto_parallel(memories, room)
@@ -170,6 +174,17 @@ class Engine:
         if self._tidying is None:
             self._tidying = asyncio.create_task(self._tidy())
         return run
+
+    def _begin_later(
+        self, plan: Plan, registry: Registry, options: RunOptions, checkpoints: Checkpoints
+    ) -> Plan:
+        """Let tests begin after their set-up, or at a step. Blocking."""
+        if options.shake is not None:
+            raise PlanError("a shaken test cannot begin at a later step", remedy="leave one of the two out")
+        last = {name: r.run for name, r in self._index.last_results(str(registry.root)).items()}
+        planned = Again(checkpoints, self._runs_folder, last).plan(plan, options)
+        checkpoints.held.update(item.snapshot for item in planned.items if item.snapshot)
+        return planned
 
     def _refuse_when_closed(self) -> None:
         if self._closed:

@@ -42,6 +42,8 @@ class PlannedStep:
 
     action: str
     name: str
+    digest: str = ""
+    """Changes when the step does something else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,8 @@ class PlannedTest:
     file: str = ""
     shaken: str = ""
     """Test whose end this is, from a checkpoint on that all of its forks share; empty for any other test."""
+    first: int = 0
+    """Index of the step it begins at; those before it passed in an earlier run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +118,7 @@ class MachineCreated:
     console: str
     """Path of the file the serial console is logged to."""
     origin: str = "boot"
-    """As it is known before the start: ``boot`` or ``checkpoint`` (a fork of one)."""
+    """As it is known before the start: ``boot``, ``checkpoint`` (a fork of one) or ``kept`` (as it was)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +200,15 @@ class ShakeFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeepWished:
+    """Somebody decided, while a test runs, what becomes of its machine."""
+
+    test: str
+    keep: bool | None
+    """Whether it is kept; ``None`` for what the test's policy says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MachineKept:
     test: str
     machine: str
@@ -258,6 +271,7 @@ Event = (
     | CheckpointSaved
     | CheckpointsRemoved
     | ShakeFinished
+    | KeepWished
     | MachineKept
     | TestRetried
     | TestFinished

@@ -27,6 +27,7 @@ from backends.process import this_process
 from backends.snapshots import SnapshotRecord, check_name
 from backends.states import require
 from backends.store import MachineRecord, MachineStore
+from backends.wishes import wish
 
 if TYPE_CHECKING:
     from app.engine.usage import Usage, UsageSampler
@@ -410,12 +411,20 @@ class Machines:
                 await bring_up(found, on_phase)
 
     async def keep(self, machine: str, reason: str) -> None:
-        """Let it outlive the vmbench that made it."""
-        await off_loop(self.store.change, machine, keep=True, keep_reason=reason)
+        """Let it outlive the vmbench that made it, also when a test runs on it now."""
+        await off_loop(self._note_keep, machine, True, reason)
 
     async def drop(self, machine: str) -> None:
         """Keep it no longer: it goes with the vmbench that made it, or when the next one starts."""
-        await off_loop(self.store.change, machine, keep=False, keep_reason="")
+        await off_loop(self._note_keep, machine, False, "")
+
+    def _note_keep(self, machine: str, keep: bool, reason: str) -> None:
+        record = self.store.find(machine)
+        if record.run and not record.keep and record.owner is not None and record.owner.alive():
+            # Whoever runs the test reads the wish when it is over.
+            wish(self.store.root / record.id, keep)
+            return
+        self.store.change(machine, keep=keep, keep_reason=reason)
 
     async def relabel(self, machine: str, label: str) -> None:
         """Say what it is for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -44,6 +45,14 @@ class PlanItem:
     """Steps that had passed when that checkpoint was saved."""
     save_after: bool = False
     """Whether a checkpoint is saved once all steps passed, for others to fork."""
+    first: int = 0
+    """Index of the step it begins at."""
+    snapshot: str = ""
+    """Checkpoint of an earlier run that the machine is forked from; empty to create one."""
+    machine: str = ""
+    """Kept machine that is used as it is; empty for one of its own."""
+    save_at: int | None = None
+    """Index of the step before which a checkpoint is saved that stays, for the next run to begin there."""
 
     @property
     def name(self) -> str:
@@ -230,7 +239,10 @@ class _Planner:
             backend=name,
             memory=request.memory,
             cpus=request.cpus,
-            steps=tuple(PlannedStep(action=s.action, name=s.name) for s in test.steps),
+            steps=tuple(
+                PlannedStep(action=s.action, name=s.name, digest=step_digest(s, self._services))
+                for s in test.steps
+            ),
             tags=test.tags,
             summary=test.summary,
             file=str(test.file),
@@ -302,6 +314,14 @@ def _with_secrets(test: Test, services: Mapping[str, Service]) -> tuple[Test, Ba
     }
     fresh = {n: v[0] for n, v in found.items() if n not in test.env and n not in elsewhere}
     return replace(test, env=fresh | dict(test.env)), None
+
+
+def step_digest(step: Step, services: Mapping[str, Service]) -> str:
+    """Return what changes when a step, or the service that it adds, does something else."""
+    told = repr(step)
+    if isinstance(step, AddStep):
+        told += repr(services.get(step.service))
+    return hashlib.sha256(told.encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 def _broken_item(name: str, problems: Sequence[Problem]) -> PlanItem:

@@ -14,6 +14,7 @@ from app.engine.api import LastResult
 from app.engine.checkpoints import Checkpoints, checkpoint_name
 from app.engine.events import (
     Event,
+    KeepWished,
     MachineKept,
     Notice,
     Outcome,
@@ -31,7 +32,7 @@ from app.engine.plan import Plan, PlanItem
 from app.engine.pool import Pool
 from app.engine.runner import Surroundings, TestRunner, forget_checkpoints
 from app.engine.shake import ShakeWatch
-from backends.base import Backend
+from backends.base import Backend, Machine
 from registry.model import Keep, Service
 
 
@@ -146,6 +147,20 @@ class Run:
         """Stop one test, or all of them; the events say when it is done. Idempotent."""
         self._pool.cancel(test)
 
+    def keep(self, test: str, wanted: bool | None) -> None:
+        """Keep or remove a test's machine when the test is over; ``None`` leaves it to the policy again."""
+        if self.done or not any(item.name == test for item in self._setup.plan.items):
+            return
+        if wanted is None:
+            self._around.wishes.pop(test, None)
+        else:
+            self._around.wishes[test] = wanted
+        self._log.append(KeepWished(test=test, keep=wanted))
+
+    def machine(self, test: str) -> Machine | None:
+        """Return the machine on which a test runs now; it is the run's, and is not to be released."""
+        return self._around.machines.get(test)
+
     async def wait(self) -> RunFinished:
         """Return when the run is over and its machines are gone or kept."""
         assert self._task is not None
@@ -217,6 +232,7 @@ class Run:
         if checkpoints is None:
             return
         for item in self._setup.plan.items:
+            checkpoints.held.discard(item.snapshot)
             if item.save_after and item.test is not None:
                 name = checkpoint_name(self.id, item.name, len(item.test.steps))
                 checkpoints.held.discard(name)

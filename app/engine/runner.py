@@ -49,6 +49,7 @@ from app.engine.steps import (
     seconds,
 )
 from backends.base import Backend, BackendError, Machine, MachineDied, MachineRequest, MachineState
+from backends.wishes import wish_of
 from registry.model import Keep, Service, Step, Test
 
 CLEAN_UP_LIMIT = 60.0
@@ -93,6 +94,10 @@ class Surroundings:
     """Whether one is saved before each step."""
     masker: Masker = field(default_factory=Masker)
     """Masks what the tests declare secret."""
+    wishes: dict[str, bool] = field(default_factory=dict)
+    """Whether somebody wants a test's machine kept, or removed, by the test's name."""
+    machines: dict[str, Machine] = field(default_factory=dict)
+    """The machine on which each test runs now, by the test's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +140,8 @@ class TestRunner:
         A cancellation passes through once the machine is gone.
         """
         failures, errors = self._test.retries, self._around.retry_errors
+        if self._item.machine:
+            failures = errors = 0  # a kept machine is as the attempt left it
         number = 0
         while True:
             number += 1
@@ -143,7 +150,7 @@ class TestRunner:
             end = await attempt.run()
             if left.get(end.outcome, 0) <= 0:
                 if end.outcome is Outcome.PASSED and not self._item.save_after:
-                    await forget_checkpoints(self._around, self._item.name, end.checkpoints, "passed")
+                    await self._forget_passed(end)
                 return await self._result(end, number)
             await forget_checkpoints(self._around, self._item.name, end.checkpoints, "retried")
             failures -= end.outcome is Outcome.FAILED
@@ -151,6 +158,13 @@ class TestRunner:
             self._emit(
                 TestRetried(test=self._item.name, attempt=number, outcome=end.outcome, message=end.message)
             )
+
+    async def _forget_passed(self, end: AttemptEnd) -> None:
+        """Remove the checkpoints of a test that passed, but for the one that the next run begins from."""
+        stays = self._item.save_at
+        left = "" if stays is None else checkpoint_name(self._around.run, self._item.name, stays)
+        names = [name for name in end.checkpoints if name != left]
+        await forget_checkpoints(self._around, self._item.name, names, "passed")
 
     async def _result(self, end: AttemptEnd, attempt: int) -> TestFinished:
         finished = TestFinished(
@@ -166,7 +180,9 @@ class TestRunner:
         )
         around = self._around
         if around.checkpoints is not None:
-            await around.checkpoints.supersede(around.registry, around.run, self._item.name)
+            await around.checkpoints.supersede(
+                around.registry, around.run, self._item.name, but=self._item.snapshot
+            )
         told, steps = around.masker.of(finished), around.masker.of(end.steps)
         text = json.dumps(asdict(told) | {"steps": [asdict(s) for s in steps]}, indent=1)
         with contextlib.suppress(OSError):
@@ -196,7 +212,8 @@ class _Attempt:
         self._steps: list[StepFinished] = []
         self._checkpoints: list[str] = []
         self._no_more_checkpoints = False
-        self._origin = "checkpoint" if item.fork_of else "boot"
+        forked = bool(item.fork_of or item.snapshot)
+        self._origin = "kept" if item.machine else "checkpoint" if forked else "boot"
 
     def _emit(self, event: Event) -> None:
         self._around.emit(event)
@@ -258,8 +275,10 @@ class _Attempt:
                 )
             )
             await lease.bind(machine.folder)
+            self._around.machines[self._name] = machine
             end = await self._drive(machine)
         finally:
+            self._around.machines.pop(self._name, None)
             await unbroken(self._clean_up(machine, end))
         return replace(
             end,
@@ -271,9 +290,13 @@ class _Attempt:
 
     async def _make(self, request: MachineRequest) -> Machine:
         backend = self._around.backends[self._item.planned.backend]
-        if not self._item.fork_of:
+        if self._item.machine:
+            return await backend.adopt(self._item.machine)
+        snapshot = self._item.snapshot
+        if self._item.fork_of:
+            snapshot = checkpoint_name(self._around.run, self._item.fork_of, len(self._item.before))
+        if not snapshot:
             return await backend.create(request)
-        snapshot = checkpoint_name(self._around.run, self._item.fork_of, len(self._item.before))
         return await backend.fork(snapshot, label=request.label, run=request.run)
 
     async def _clean_up(self, machine: Machine, end: AttemptEnd | None) -> None:
@@ -299,15 +322,16 @@ class _Attempt:
     async def _boot_and_step(self, machine: Machine, watch: ConsoleWatch) -> AttemptEnd:
         index: int | None = None
         try:
-            await self._raced(machine.start(on_phase=self._on_boot(machine)), machine, watch, booting=True)
+            await self._bring_up(machine, watch)
             self._emit(
                 MachinePhase(test=self._name, phase=Phase.READY, machine=machine.id, origin=self._origin)
             )
-            session = Session.after(self._item.before)
+            first = self._item.first
+            session = Session.after((*self._item.before, *self._test.steps[:first]))
             limit = self._test.timeout
             deadline = None if limit is None else asyncio.get_running_loop().time() + limit
-            for index, step in enumerate(self._test.steps):
-                if self._around.save_checkpoints:
+            for index, step in enumerate(self._test.steps[first:], first):
+                if self._around.save_checkpoints or index == self._item.save_at:
                     waited = await self._checkpoint(index, machine, watch)
                     deadline = None if deadline is None else deadline + waited
                 finished = await self._step(index, step, session, machine, watch, deadline)
@@ -323,6 +347,12 @@ class _Attempt:
         except Exception as error:
             return AttemptEnd(outcome=Outcome.ERROR, message=await self._report(error), step=index)
         return AttemptEnd(outcome=Outcome.PASSED)
+
+    async def _bring_up(self, machine: Machine, watch: ConsoleWatch) -> None:
+        """Start the machine, unless it is a kept one that runs."""
+        if self._item.machine and machine.state is MachineState.RUNNING:
+            return
+        await self._raced(machine.start(on_phase=self._on_boot(machine)), machine, watch, booting=True)
 
     async def _checkpoint(self, index: int, machine: Machine, watch: ConsoleWatch) -> float:
         """Save a checkpoint before a step, if that can be; return the seconds that it took.
@@ -379,7 +409,7 @@ class _Attempt:
 
     def _on_boot(self, machine: Machine) -> Callable[[str, str], None]:
         def tell(phase: str, detail: str) -> None:
-            if detail.startswith(FORKED) and not self._item.fork_of:
+            if detail.startswith(FORKED) and self._origin == "boot":
                 self._origin = "fork"
             elif phase == Phase.BOOTING and self._origin == "fork":
                 self._origin = "boot"  # the template did not resume
@@ -526,13 +556,16 @@ class _Attempt:
                 await off_loop(
                     _copy_log, machine.console_log, self._folder / "console.log", self._around.masker
                 )
-                reason = self._why_kept(end)
+                reason = self._why_kept(machine, end)
                 if reason and machine.state is MachineState.RUNNING:
                     await machine.keep(reason)
                     command = f"vmbench shell {machine.id}"
                     self._emit(MachineKept(test=name, machine=machine.id, reason=reason, command=command))
                     self._phase(Phase.KEPT, machine=machine.id, detail=reason)
                     await machine.release()
+                    return
+                if self._item.machine and self._wish(machine) is not False:
+                    await machine.release()  # it was kept before, and is not ours to remove
                     return
                 self._phase(Phase.STOPPING, machine=machine.id)
                 await machine.remove()
@@ -544,9 +577,19 @@ class _Attempt:
                 message = f"machine {machine.id} of {name} was not put away within {seconds(CLEAN_UP_LIMIT)}"
             self._emit(Notice(level="warning", message=f"{message}; vmbench rm {machine.id} tries again"))
 
-    def _why_kept(self, end: AttemptEnd | None) -> str:
+    def _wish(self, machine: Machine) -> bool | None:
+        """Return what somebody asked for, here or by another vmbench."""
+        wished = self._around.wishes.get(self._name)
+        return wish_of(machine.folder) if wished is None else wished
+
+    def _why_kept(self, machine: Machine, end: AttemptEnd | None) -> str:
         """Return why the machine is kept, or nothing."""
         policy = self._around.keep or self._test.keep or self._around.default_keep
+        wish = self._wish(machine)
+        if wish is not None:
+            return f"{self._name}: somebody asked for it" if wish else ""
+        if self._item.machine:
+            return f"{self._name} {end.outcome if end else 'cancelled'}, in a machine that was kept before"
         if end is None or policy is Keep.NEVER:
             return ""
         if policy is Keep.ALWAYS:

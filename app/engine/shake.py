@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from app.engine.events import Outcome, PlannedTest, ShakeFinished, TestFinished
 from app.engine.plan import Plan, PlanError, PlanItem
-from registry.model import AddStep, Test, WaitStep
+from registry.model import AddStep, CopyStep, Test, WaitStep
 
 MOST_FORKS = 1000
 MOST_CAUSES = 10
@@ -66,7 +66,15 @@ def _first_shaken(test: Test, step: int | None) -> int:
                 f"{test.name} has no step {step}", remedy=f"give a number from 1 to {len(test.steps)}"
             )
         return step - 1
-    is_set_up = [isinstance(s, AddStep | WaitStep) for s in test.steps]
+    return set_up_end(test)
+
+
+def set_up_end(test: Test) -> int:
+    """Return the index of a test's first step that is no set-up, or of its last one."""
+    is_set_up = [
+        isinstance(s, AddStep | WaitStep) or (isinstance(s, CopyStep) and not s.source.startswith("guest:"))
+        for s in test.steps
+    ]
     return is_set_up.index(False) if False in is_set_up else len(is_set_up) - 1
 
 

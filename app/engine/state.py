@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from app.engine.events import (
     CheckpointSaved,
     CheckpointsRemoved,
+    KeepWished,
     MachineCreated,
     MachineKept,
     MachinePhase,
@@ -80,6 +81,8 @@ class TestState:
     """How many were saved, the removed ones included."""
     checkpoints_time: float = 0.0
     """Seconds the test waited for them."""
+    wish: bool | None = None
+    """Whether somebody asked to keep the machine, or to remove it; ``None`` where nobody did."""
     kept: MachineKept | None = None
     result: TestFinished | None = None
 
@@ -209,6 +212,7 @@ def _apply_to_test(
     | StepFinished
     | CheckpointSaved
     | CheckpointsRemoved
+    | KeepWished
     | MachineKept
     | TestRetried
     | TestFinished,
@@ -245,6 +249,8 @@ def _apply_to_test(
         case CheckpointsRemoved():
             gone = set(event.snapshots)
             test.checkpoints = {at: c for at, c in test.checkpoints.items() if c.snapshot not in gone}
+        case KeepWished():
+            test.wish = event.keep
         case MachineKept():
             test.kept = event
         case TestRetried():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 from app.engine.api import LastResult, RunOptions
 from app.engine.events import (
     Event,
+    KeepWished,
     Outcome,
     RunFinished,
     RunStarted,
@@ -39,6 +41,10 @@ class ReplayRun:
         self._more = asyncio.Event()
         self.cancelled: list[str | None] = []
         """What was asked to be cancelled, in order; ``None`` for all."""
+        self.wishes: list[tuple[str, bool | None]] = []
+        """What was asked about machines, in order: a test, and whether its machine is kept."""
+        self.machines: dict[str, Machine] = {}
+        """The machines that tests run on, by the test's name."""
 
     @property
     def id(self) -> str:
@@ -105,6 +111,26 @@ class ReplayRun:
         if not self.over:
             self._cut(test)
             self._wake()
+
+    def keep(self, test: str, wanted: bool | None) -> None:
+        """Note the wish, and tell of it."""
+        self.wishes.append((test, wanted))
+        self._insert(KeepWished(test=test, keep=wanted))
+
+    def machine(self, test: str) -> Machine | None:
+        """Return what ``machines`` holds under the test's name; a record alone has no machines."""
+        return self.machines.get(test)
+
+    def _insert(self, event: Event) -> None:
+        """Let an event happen that was not recorded."""
+        last = self._events[max(0, self._released - 1)]
+        happened = [*self._events[: self._released], dataclasses.replace(last, event=event)]
+        coming = self._events[self._released :]
+        self._events = [
+            dataclasses.replace(stamped, seq=seq) for seq, stamped in enumerate([*happened, *coming], 1)
+        ]
+        self._released += 1
+        self._wake()
 
     async def wait(self) -> RunFinished:
         """Return the run's end once it was released."""

@@ -26,7 +26,8 @@ from app.cli.params import Age, Duration, Size
 from app.cli.streams import run_streaming
 from app.paths import Paths
 from backends.base import Backend, BackendError, MachineRequest, MachineState
-from backends.process import identify
+from backends.process import identify, this_process
+from backends.wishes import wish_of
 from tests.cli_desk import Desk, Result, StoredBackend
 from tests.fakes import FakeBackend, FakeMachine, Reply, Script
 
@@ -627,3 +628,14 @@ def test_the_document_about_machines_shows_what_there_is(bench: Bench) -> None:
         bench.call(*command.split(), "--help")
     for command in re.findall(r"`vmbench ((?:snapshot )?[\w-]+)", text):
         bench.call(*command.split(), "--help")
+
+
+def test_keep_and_drop_leave_a_wish_with_a_machine_whose_test_runs(bench: Bench) -> None:
+    name = bench.up()
+    machine = bench.machine(name)
+    machine.kept = ""
+    bench.backend.held[name].update(run="20261120-120000-abcd", owner=this_process())
+    bench.call("keep", name)
+    assert wish_of(machine.folder) is True
+    bench.call("drop", "-y", name)
+    assert wish_of(machine.folder) is False

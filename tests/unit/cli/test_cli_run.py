@@ -223,3 +223,13 @@ def test_a_core_is_left_to_whoever_is_there(
     monkeypatch.setattr("app.cli.options.on_terminal", lambda: person)
     assert desk.call("run", "first", *words).code == 0
     assert seen == [wanted]
+
+
+def test_from_step_and_retest_are_handed_on(desk, monkeypatch):
+    wanted = []
+    monkeypatch.setattr("app.cli.run.run_tests", lambda options, **_: wanted.append(options) or 0)
+    assert desk.call("run", "first", "--from-step", "2").code == 0
+    assert desk.call("run", "--retest").code == 0
+    assert [(o.from_step, o.retest) for o in wanted] == [(2, False), (None, True)]
+    refused = desk.call("run", "first", "--from-step", "2", "--retest")
+    assert refused.code == 2 and "--from-step does not go with --retest" in refused.err
