@@ -30,4 +30,5 @@ def open_workbench(*, registry: str | None = None, project: str | None = None) -
         theme=place.settings.ui.theme,
         terminals=terminals,
         house=make_house(place),
+        recall=place.paths.state / "recall.json",
     )

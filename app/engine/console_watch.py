@@ -1,15 +1,18 @@
-"""Reads a machine's console for what the guest's kernel complains about: panics, oopses, kills."""
+"""Reads a machine's console: what its kernel complains about, and when its lines came."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from app.engine.offload import off_loop
+from app.logs.match import Pattern
+from app.logs.times import TimesWriter
 from registry.model import ConsoleStep, Test
 
 POLL = 0.1
@@ -55,6 +58,9 @@ _PATTERNS: tuple[tuple[Complaint, re.Pattern[bytes]], ...] = (
 )
 _ANY = re.compile(b"|".join(b"(?:%s)" % pattern.pattern for _, pattern in _PATTERNS))
 
+COMPLAINTS = Pattern(_ANY.pattern.decode(), regex=True, case=True)
+"""Finds the lines of a log in which a kernel complains."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -81,6 +87,9 @@ class ConsoleWatch:
         self._expected_lines = [
             re.compile(step.pattern) for step in test.steps if isinstance(step, ConsoleStep)
         ]
+        self._times: TimesWriter | None = None
+        self._began = time.time()
+        self._newlines = 0
         self._position = 0
         self._rest = b""
         self.findings: list[Finding] = []
@@ -102,6 +111,7 @@ class ConsoleWatch:
                 break
             # Only now: a cancelled read is repeated, not lost.
             self._position += len(data)
+            self._newlines += data.count(b"\n")
             total += len(data)
             self._scan(data)
         return total > 0
@@ -118,6 +128,10 @@ class ConsoleWatch:
                 data = file.read(SLICE)
         except OSError:
             return b""
+        if data:
+            # The log has no times of its own, so they are written beside it as its bytes come.
+            self._times = self._times or TimesWriter(self._path, self._began)
+            self._times.note(self._position + len(data), self._newlines + data.count(b"\n"), time.time())
         return data
 
     def _scan(self, data: bytes) -> None:

@@ -129,6 +129,8 @@ class StepStarted:
     name: str
     command: str = ""
     """What is run on the user's behalf, where there is something to show."""
+    console: int | None = None
+    """Bytes that the machine's console held when the step began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

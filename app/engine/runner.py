@@ -48,6 +48,7 @@ from app.engine.steps import (
     run_step,
     seconds,
 )
+from app.logs.times import beside
 from backends.base import Backend, BackendError, Machine, MachineDied, MachineRequest, MachineState
 from backends.wishes import wish_of
 from registry.model import Keep, Service, Step, Test
@@ -457,6 +458,7 @@ class _Attempt:
                 action=step.action,
                 name=step.name,
                 command=command_of(step, self._around.services),
+                console=_size_of(machine.console_log),
             )
         )
         outputs = StepOutputs(
@@ -553,9 +555,9 @@ class _Attempt:
         name = self._name
         try:
             async with asyncio.timeout(CLEAN_UP_LIMIT):
-                await off_loop(
-                    _copy_log, machine.console_log, self._folder / "console.log", self._around.masker
-                )
+                console = self._folder / "console.log"
+                await off_loop(_copy_log, machine.console_log, console, self._around.masker)
+                await off_loop(_copy_times, machine.console_log, console)
                 reason = self._why_kept(machine, end)
                 if reason and machine.state is MachineState.RUNNING:
                     await machine.keep(reason)
@@ -642,6 +644,19 @@ def safe_name(name: str) -> str:
         return safe
     digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
     return f"{safe.strip('.') or 'test'}-{digest}"
+
+
+def _size_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _copy_times(source: Path, target: Path) -> None:
+    """Copy when the lines of a console's log came; masking leaves every line on its own."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copyfile(beside(source), beside(target))
 
 
 def _copy_log(source: Path, target: Path, masker: Masker) -> None:

@@ -50,6 +50,8 @@ class StepState:
     """Pairs of stream and text, as they came."""
     output_size: int = 0
     artifact: str = ""
+    console: int | None = None
+    """Bytes that the console held when it began."""
 
     @property
     def running(self) -> bool:
@@ -231,7 +233,7 @@ def _apply_to_test(
             test.origin = event.origin
         case StepStarted():
             step = test.steps[event.index]
-            step.started, step.command = mono, event.command
+            step.started, step.command, step.console = mono, event.command, event.console
         case StepOutput():
             step = test.steps[event.index]
             room = OUTPUT_LIMIT - step.output_size

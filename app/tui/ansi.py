@@ -21,9 +21,6 @@ _SEQUENCE = re.compile(
     r"|\x1b[ -/]*[0-~]?"  # an escape of two or three characters
     r"|[\x00-\x08\x0a-\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]"  # a control character
 )
-_SEQUENCE_BYTES = re.compile(
-    rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[PX^_\]][^\x07\x1b\n]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]"
-)
 _KEPT = frozenset({1, 2, 3, 4, 7, 9, 21, 22, 23, 24, 27, 29, 38, 39, 48, 49})
 _MAX_CODES = 64
 
@@ -61,11 +58,6 @@ def clean(line: str) -> str:
 def plain(line: str) -> str:
     """Return ``line`` as it is seen, without colours."""
     return "".join(text for text, _style in styled(line))
-
-
-def plain_bytes(data: bytes) -> bytes:
-    """Return ``data`` without escapes and controls; line ends are kept, so that lines can be counted."""
-    return _SEQUENCE_BYTES.sub(b"", data)
 
 
 def styled(line: str) -> list[tuple[str, Style]]:

@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 from textual import work
@@ -35,6 +36,7 @@ from app.tui.messages import (
     RunRefused,
     explain,
 )
+from app.tui.recall import Recall
 from app.tui.run_session import RunSession
 from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Closing, Confirm, Help, Report
@@ -60,6 +62,7 @@ class Workbench(App[int]):
         clock: The time.
         house: What outlives a run: machines, snapshots, past runs and the like.
         terminals: What its terminals are told by the settings.
+        recall: Where earlier searches and filters are kept; ``None`` for nowhere.
     """
 
     TITLE = "vmbench"
@@ -76,6 +79,7 @@ class Workbench(App[int]):
         clock: Clock | None = None,
         house: House | None = None,
         terminals: TerminalOptions | None = None,
+        recall: Path | None = None,
     ) -> None:
         super().__init__()
         self.terminals = terminals or TerminalOptions()
@@ -84,6 +88,8 @@ class Workbench(App[int]):
         self.clock = clock or Clock()
         self.feel = Feel()
         """What the person just felt."""
+        self.recall = Recall(recall)
+        """Earlier searches and filters."""
         self.rows = TestRows()
         self.session: RunSession | None = None
         self.run_views: set[RunScreen] = set()
@@ -502,6 +508,7 @@ def run_workbench(
     theme: str | None = None,
     terminals: TerminalOptions | None = None,
     house: House | None = None,
+    recall: Path | None = None,
 ) -> int:
     """Open the workbench on this terminal and return its exit code when it was left.
 
@@ -510,11 +517,12 @@ def run_workbench(
         theme: Name of a theme, or ``None`` for the dark one.
         terminals: What its terminals are told by the settings.
         house: What outlives a run.
+        recall: Where earlier searches and filters are kept.
 
     Raises:
         Exception: a fault of the workbench's own ended it; the engine is closed and the terminal restored.
     """
-    return run_app(Workbench(engine, theme_name=theme, terminals=terminals, house=house))
+    return run_app(Workbench(engine, theme_name=theme, terminals=terminals, house=house, recall=recall))
 
 
 def run_app(workbench: Workbench) -> int:

@@ -24,6 +24,7 @@ from app.engine.events import (
     TestFinished,
     TestStarted,
 )
+from app.logs.times import Times, beside
 from registry.model import (
     AddStep,
     ConsoleStep,
@@ -369,9 +370,15 @@ def _record_test(
     (folder / artifacts).mkdir(parents=True, exist_ok=True)
     console = folder / "machines" / machine / "console.log"
     console.parent.mkdir(parents=True, exist_ok=True)
-    printed = (_BOOT + _MORE.get(name, "")).replace("\n", "\r\n")
+    lines = [f"{line}\r\n".encode() for line in (_BOOT + _MORE.get(name, "")).splitlines()]
+    times = Times()
+    booting = _BOOT.count("\n")
+    for count in range(len(lines) + 1):
+        came = 1.6 * count / booting if count <= booting else 1.7 + 0.35 * (count - booting)
+        times.note(sum(map(len, lines[:count])), count, int((EPOCH + start + came) * 1e6))
     for place in (console, folder / artifacts / "console.log"):
-        place.write_text(printed, newline="")
+        place.write_bytes(b"".join(lines))
+        beside(place).write_bytes(times.pack())
     recorder.at(start, TestStarted(test=name, attempt=1))
     recorder.at(start + 0.01, MachinePhase(test=name, phase=Phase.CREATING, machine=machine))
     recorder.at(
@@ -396,7 +403,14 @@ def _record_test(
         took = 0.35 + 0.45 * ((number + index) % 4)
         recorder.at(
             now + 0.01,
-            StepStarted(test=name, index=index, action=step.action, name=step.name, command=command),
+            StepStarted(
+                test=name,
+                index=index,
+                action=step.action,
+                name=step.name,
+                command=command,
+                console=sum(map(len, lines[: booting + index])),
+            ),
         )
         output = _outputs(name, step)
         for stream, text in output:

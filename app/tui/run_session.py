@@ -115,6 +115,11 @@ class RunSession:
         saved = self.folder / test.result.artifacts / f"attempt-{test.result.attempt}" / "console.log"
         return saved if saved.exists() else live
 
+    def consoles(self) -> list[tuple[str, Path]]:
+        """Return the machines of the run, each with where its console is logged."""
+        found = ((test.machine, self.console_of(test)) for test in self.state.tests.values())
+        return [(machine, path) for machine, path in found if machine and path is not None]
+
     def outputs_of(self, step: StepState) -> list[Path]:
         """Return the files that hold all a step printed: its standard output, its errors, or both."""
         if not step.artifact:

@@ -20,6 +20,7 @@ from app.tui import demo, theme
 from app.tui.app import Workbench
 from app.tui.clock import Clock
 from app.tui.replay import ReplayEngine
+from app.tui.screens.consoles import ConsolesScreen
 from app.tui.screens.run import RunScreen
 from registry.model import Registry
 
@@ -129,7 +130,28 @@ async def _console(pilot: Pilot[int], engine: ReplayEngine) -> None:
     await pilot.press("tab", "tab", "z", "slash", *"gateway", "enter", "n")
     screen = workbench_of(pilot).screen
     assert isinstance(screen, RunScreen)
-    await until(pilot, lambda: "line 2" in str(screen.console.border_title))
+    await until(pilot, lambda: "2 of" in str(screen.console.border_title))
+
+
+async def _console_filtered(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _finished(pilot, engine)
+    await pilot.press("tab", "tab", "z", "T", "ampersand", *"gateway", "enter", "plus")
+    screen = workbench_of(pilot).screen
+    assert isinstance(screen, RunScreen)
+    await until(pilot, lambda: screen.console.row_count == 6 and screen.console.settled)
+    workbench_of(pilot).clear_notifications()
+    await pilot.pause()
+
+
+async def _consoles(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _finished(pilot, engine)
+    await pilot.press("M")
+    screen = workbench_of(pilot).screen
+    assert isinstance(screen, ConsolesScreen)
+    await until(pilot, lambda: screen.view.line_count > 0 and screen.view.settled)
+    await pilot.press("T")
+    workbench_of(pilot).clear_notifications()
+    await pilot.pause()
 
 
 async def _output(pilot: Pilot[int], engine: ReplayEngine) -> None:
@@ -164,6 +186,8 @@ SCENES: dict[str, Scene] = {
     "run": Scene(_busy),
     "run-finished": Scene(_finished),
     "console": Scene(_console),
+    "console-filtered": Scene(_console_filtered),
+    "consoles": Scene(_consoles),
     "output": Scene(_output),
     "help": Scene(_help),
     "confirm": Scene(_confirm),

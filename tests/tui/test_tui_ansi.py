@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.style import Style
 
+from app.logs.match import plain_bytes
 from app.tui import ansi
 
 
@@ -59,4 +60,4 @@ def test_nothing_a_guest_prints_breaks_a_line(line: str) -> None:
 
 @given(st.binary(max_size=200))
 def test_cleaned_bytes_keep_their_lines(data: bytes) -> None:
-    assert ansi.plain_bytes(data).count(b"\n") == data.count(b"\n")
+    assert plain_bytes(data).count(b"\n") == data.count(b"\n")

@@ -8,9 +8,11 @@ from textual.app import App
 from textual.geometry import Offset
 from textual.selection import Selection
 
+from app.logs.match import Pattern
 from app.tui import theme
 from app.tui.screenshots import until
-from app.tui.widgets.log_view import CUT, LogView
+from app.tui.widgets.log_paint import CUT
+from app.tui.widgets.log_view import LogView
 
 
 class LogApp(App[None]):
@@ -172,28 +174,28 @@ async def test_searching_counts_hits_and_goes_through_them(tmp_path) -> None:
     path.write_text("".join(f"{'Needle needle' if n % 20 == 5 else 'hay'} {n}\n" for n in range(100)))
     async with opened(path) as (app, view, pilot):
         await until(pilot, lambda: view.line_count == 100)
-        view.search("needle")
-        await until(pilot, lambda: view.finder is not None and view.finder.count == 10)
-        await until(pilot, lambda: "10 hits" in app.said[-1])
+        view.search(Pattern("needle"))
+        await until(pilot, lambda: view.finder is not None and view.finder.count == 5)
+        await until(pilot, lambda: "5 lines" in app.said[-1])
         assert not view.following
         view.go_to_hit(1)
-        first = view._hit
+        first = view.hit
         view.go_to_hit(1)
-        assert view._hit != first
+        assert view.hit != first
         view.go_to_hit(-1)
-        assert view._hit == first
+        assert view.hit == first
         assert any("Needle needle" in line for line in drawn(view))
         append(path, "needle again\n")
-        await until(pilot, lambda: view.finder.count == 11)
-        view.search("")
-        await until(pilot, lambda: "hits" not in app.said[-1])
+        await until(pilot, lambda: view.finder.count == 6)
+        view.search(None)
+        await until(pilot, lambda: "needle" not in app.said[-1])
 
 
 async def test_a_text_that_is_not_there(tmp_path) -> None:
     path = tmp_path / "log"
     path.write_text("hay\n")
     async with opened(path) as (app, view, pilot):
-        view.search("[needle]")
+        view.search(Pattern("[needle]"))
         await until(pilot, lambda: bool(app.said) and "not found" in app.said[-1])
         assert not view.go_to_hit(1)
 
@@ -233,7 +235,7 @@ async def test_a_flood_never_holds_the_keys_up(tmp_path) -> None:
         assert not view.following
         await until(pilot, lambda: view.line_count == written)
         assert drawn(view)[0].startswith("the guest prints very many")
-        assert len(view._strips) <= 2048
+        assert len(view._painter) <= 2048
         await pilot.press("end")
         assert view.following
 

@@ -9,19 +9,18 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
-from textual.widgets import Input, Label, Static
+from textual.widgets import Static
 
 from app.tui import keymap
-from app.tui.screens.base import VmScreen
-from app.tui.widgets.entry import Entry
+from app.tui.screens.log_screen import LogScreen
+from app.tui.widgets.find_bar import FindBar
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.log_view import LogView, titled
 
 STREAMS = {".stdout": "standard output", ".stderr": "standard error"}
 
 
-class OutputScreen(VmScreen):
+class OutputScreen(LogScreen):
     """Shows a file to read, search and copy from.
 
     Args:
@@ -38,7 +37,8 @@ class OutputScreen(VmScreen):
     )
     HELP_SCOPES: ClassVar[list[tuple[str, str]]] = [
         ("Output", "output"),
-        ("Scrolling", "log"),
+        ("The log", "log"),
+        ("While typing a search or a filter", "find"),
         ("Everywhere", "app"),
     ]
 
@@ -53,9 +53,7 @@ class OutputScreen(VmScreen):
         """Make the pane."""
         yield Static(self._title, id="title", markup=False)
         yield LogView(empty="This step printed nothing.", id="output")
-        with Horizontal(classes="bar"):
-            yield Label("search")
-            yield Entry("text in the output", id="search")
+        yield FindBar("output")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -78,6 +76,10 @@ class OutputScreen(VmScreen):
         self._shown = (self._shown + 1) % len(self._paths)
         self._show()
 
+    def log_name(self) -> str:
+        """Return what to call a file that the output is exported to."""
+        return self._paths[self._shown].name
+
     @property
     def view(self) -> LogView:
         """The pane."""
@@ -85,49 +87,20 @@ class OutputScreen(VmScreen):
 
     @on(LogView.Status)
     def _status(self, event: LogView.Status) -> None:
-        self._told = event.text if self.view.finder else ""
+        self._told = event.text if self.view.finder or self.view.sieve else ""
         self._title_view()
-
-    def action_search(self) -> None:
-        """Begin to search."""
-        self.add_class("-searching")
-        self.set_focus(self.query_one("#search", Entry))
-
-    @on(Input.Changed, "#search")
-    def _search_changed(self, event: Input.Changed) -> None:
-        self.view.search(event.value)
-
-    def action_keep_entry(self) -> None:
-        """Keep the search and go to what is searched."""
-        self.set_class(bool(self.query_one("#search", Entry).value), "-searching")
-        self.set_focus(self.view)
-
-    def action_focus_list(self) -> None:
-        """Go from the search to the output."""
-        self.set_focus(self.view)
-
-    def action_hit(self, direction: int) -> None:
-        """Go to another hit."""
-        if not self.view.go_to_hit(direction):
-            self.notify("Nothing found. / searches.")
 
     def action_copy(self) -> None:
         """Copy what is selected, or what is in view."""
-        selected = self.get_selected_text()
-        self.app.copy_to_clipboard(selected or self.view.visible_text())
-        self.notify("Copied the selection." if selected else "Copied what is in view.")
+        self.copy_from(self.view)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done now."""
         if action == "other":
             return len(self._paths) > 1
-        return action != "search" or not isinstance(self.focused, Entry)
+        return super().check_action(action, parameters)
 
     def action_back(self) -> None:
-        """End the search, then go back to the run."""
-        if self.has_class("-searching"):
-            self.remove_class("-searching")
-            self.query_one("#search", Entry).value = ""
-            self.set_focus(self.view)
-        else:
+        """End the search, then the filter, then go back to the run."""
+        if not self.find.close():
             self.dismiss()

@@ -7,17 +7,18 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Horizontal
+from textual.containers import Container
 from textual.widget import Widget
-from textual.widgets import Input, Label
 
 from app.engine.events import Outcome, Phase
+from app.logs.log_file import LogFile
 from app.tui import keymap, signs
 from app.tui.run_session import RunSession
-from app.tui.screens.base import VmScreen
+from app.tui.screens.consoles import ConsolesScreen
 from app.tui.screens.dialogs import Confirm
+from app.tui.screens.log_screen import LogScreen
 from app.tui.screens.output import OutputScreen
-from app.tui.widgets.entry import Entry
+from app.tui.widgets.find_bar import FindBar
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import LineList
 from app.tui.widgets.log_view import LogView, titled
@@ -29,7 +30,7 @@ from app.tui.widgets.timeline import Timeline
 ZOOMS = {"run-tests": "-zoom-tests", "timeline": "-zoom-timeline", "console": "-zoom-console"}
 
 
-class RunScreen(VmScreen):
+class RunScreen(LogScreen):
     """Shows a run, while it goes on and afterwards.
 
     Args:
@@ -47,6 +48,7 @@ class RunScreen(VmScreen):
         ("Run", "run"),
         ("Tests and steps", "list"),
         ("Console", "log"),
+        ("While typing a search or a filter", "find"),
         ("Everywhere", "app"),
     ]
 
@@ -64,15 +66,14 @@ class RunScreen(VmScreen):
             with Container(id="right"):
                 yield Timeline(id="timeline")
                 yield LogView(id="console")
-        with Horizontal(classes="bar"):
-            yield Label("search")
-            yield Entry("text in the console", id="search")
+        yield FindBar("console")
         yield KeyFooter()
 
     def on_mount(self) -> None:
         """Begin in the list of tests."""
         self.workbench.run_views.add(self)
         self.run_list.border_title = "tests"
+        self.console.place_steps = self._steps
         self.set_focus(self.run_list)
         self._show_run()
         self.set_interval(TICK, self._tick)
@@ -258,28 +259,25 @@ class RunScreen(VmScreen):
         """Follow the console's end, or stay."""
         self.console.following = not self.console.following
 
-    def action_search(self) -> None:
-        """Begin to search the console."""
-        self.add_class("-searching")
-        self.set_focus(self.query_one("#search", Entry))
+    def action_consoles(self) -> None:
+        """Show the consoles of all machines as one."""
+        self.app.push_screen(ConsolesScreen("Consoles of the run", self.session.consoles))
 
-    @on(Input.Changed, "#search")
-    def _search_changed(self, event: Input.Changed) -> None:
-        self.console.search(event.value)
+    def log_name(self) -> str:
+        """Return what to call a file that the console is exported to."""
+        test = self.run_list.current
+        return f"{test.machine}.log" if test is not None and test.machine else super().log_name()
 
-    def action_keep_entry(self) -> None:
-        """Keep the search and go to what is searched."""
-        self.set_class(bool(self.query_one("#search", Entry).value), "-searching")
-        self.set_focus(self.console)
-
-    def action_focus_list(self) -> None:
-        """Go from the search to the console."""
-        self.set_focus(self.console)
-
-    def action_hit(self, direction: int) -> None:
-        """Go to another hit."""
-        if not self.console.go_to_hit(direction):
-            self.notify("Nothing found. / searches the console.")
+    def _steps(self) -> list[tuple[int, str]]:
+        """Return the lines of the console at which the test's steps began."""
+        test, log = self.run_list.current, self.console.source
+        if test is None or not isinstance(log, LogFile):
+            return []
+        return [
+            (log.line_at(step.console), f"step {index} {step.action} {step.name}".rstrip())
+            for index, step in enumerate(test.steps, 1)
+            if step.console is not None
+        ]
 
     def action_copy(self) -> None:
         """Copy what is selected, or what the focused pane shows."""
@@ -308,14 +306,10 @@ class RunScreen(VmScreen):
             self.add_class(wanted)
 
     def action_back(self) -> None:
-        """End the search, then the zoom, then go back to the tests."""
-        entry = self.query_one("#search", Entry)
-        if self.has_class("-searching"):
-            self.remove_class("-searching")
-            entry.value = ""
-            self.console.search("")
-            self.set_focus(self.console)
-        elif any(self.has_class(name) for name in ZOOMS.values()):
+        """End the search, then the filter, then the zoom, then go back to the tests."""
+        if self.find.close():
+            return
+        if any(self.has_class(name) for name in ZOOMS.values()):
             self.remove_class(*ZOOMS.values())
         elif self.workbench.place == "run":
             self.app.call_later(self.workbench.go, "tests")
@@ -335,11 +329,9 @@ class RunScreen(VmScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done now."""
-        if action == "search":
-            return not isinstance(self.focused, Entry)
         if action in ("cancel_test", "cancel_run", "attach", "rewind"):
             return self.is_mounted and not self.why_not(action)
-        return True
+        return super().check_action(action, parameters)
 
 
 def _console_words(phase: Phase | None, detail: str, *, over: bool) -> str:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.tui import log_file
-from app.tui.log_file import BLOCK, MAX_LINE, LogFile, LogSearch
+from app.logs.log_file import BLOCK, MAX_LINE, LogFile
+from app.logs.source import SLICE, LineGone
 
 
-def read_all(log: LogFile, limit: int = log_file.SLICE) -> None:
+def read_all(log: LogFile, limit: int = SLICE) -> None:
     while log.poll(limit).more:
         pass
 
@@ -133,57 +133,82 @@ def test_a_flood_costs_a_bounded_amount_of_memory(tmp_path: Path) -> None:
     log.close()
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.sampled_from(["ab", "AB", "a", "b", " ", "\n", "\x1b[31m", "\r\n", "xyz" * 50]), max_size=60),
-    st.integers(min_value=4, max_value=400),
-)
-def test_a_search_finds_what_is_seen(parts: list[str], limit: int) -> None:
-    data = "".join(parts).encode() + b"\n"
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "log"
-        path.write_bytes(data)
-        log = LogFile(path)
-        read_all(log)
-        search = LogSearch(log, "ab")
-        longest = max(len(line) for line in data.split(b"\n")) + 1
-        while search.advance(max(limit, longest)):
-            pass
-        seen = [line.replace(b"\x1b[31m", b"").replace(b"\r", b"").lower() for line in naive(data)]
-        assert list(search.lines) == [n for n, line in enumerate(seen) if b"ab" in line]
-        assert search.count == sum(line.count(b"ab") for line in seen)
-        log.close()
-
-
-def test_a_search_goes_on_with_what_is_appended(tmp_path: Path) -> None:
+def test_a_file_cut_while_it_is_held_stays_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "log"
-    path.write_bytes(b"needle\nhay\nnee")
+    lines = [b"line %06d of the log that is held" % n for n in range(60_000)]
+    path.write_bytes(b"\n".join(lines) + b"\n")
     log = LogFile(path)
     read_all(log)
-    search = LogSearch(log, "Needle")
-    while search.advance():
-        pass
-    assert list(search.lines) == [0]
-    with path.open("ab") as file:
-        file.write(b"dle\n")
+    assert log.line(59_000) == lines[59_000]
+    log.held = True
+    path.write_bytes(b"new\n")
+    change = log.poll()
+    assert not change.reset
+    assert log.stale
+    assert log.line_count == len(lines)
+    assert log.line(59_000) == lines[59_000]  # among the blocks that were read last
+    with pytest.raises(LineGone):
+        log.line(10)
+    assert log.read(0, 10) == b""
+    log.held = False
+    assert log.poll().reset
     read_all(log)
-    while search.advance():
-        pass
-    assert list(search.lines) == [0, 2]
-    assert search.after(0) == 2
-    assert search.after(2) == 0
-    assert search.before(2) == 0
-    assert search.before(0) == 2
+    assert not log.stale
+    assert [log.line(n) for n in range(log.line_count)] == [b"new"]
     log.close()
 
 
-def test_a_search_gets_through_a_line_without_an_end(tmp_path: Path) -> None:
+def test_a_file_replaced_while_it_is_held_stays_readable_whole(tmp_path: Path) -> None:
     path = tmp_path / "log"
-    path.write_bytes(b"x" * 5000 + b"needle\nneedle\n")
+    path.write_bytes(b"one\ntwo\n")
     log = LogFile(path)
     read_all(log)
-    search = LogSearch(log, "needle")
-    while search.advance(1000):
-        pass
-    assert list(search.lines) == [0, 1]
+    log.held = True
+    path.rename(tmp_path / "log.1")
+    path.write_bytes(b"fresh\n")
+    assert not log.poll().reset
+    assert log.stale
+    assert [log.line(n) for n in range(log.line_count)] == [b"one", b"two"]
+    log.held = False
+    assert log.poll().reset
+    read_all(log)
+    assert log.line(0) == b"fresh"
+    log.close()
+
+
+def test_a_file_that_was_cut_and_grew_beyond_what_it_was_is_another_one(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"one\ntwo\n")
+    log = LogFile(path)
+    read_all(log)
+    path.write_bytes(b"a different and longer beginning\n")
+    assert log.poll().reset
+    read_all(log)
+    assert log.line(0) == b"a different and longer beginning"
+    log.close()
+
+
+def test_a_place_leads_to_its_line_and_back(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"".join(b"%d\n" % n for n in range(50_000)))
+    log = LogFile(path)
+    read_all(log)
+    for number in (0, 1, 9_999, 31_234, 49_999):
+        assert log.line_at(log.place_of(number)) == number
+    assert log.place_of(50_000) == log.size
+    assert log.line_at(log.size + 10) == 50_000
+    log.close()
+
+
+def test_a_line_of_ten_megabytes_is_shown_by_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"before\n" + b"x" * 10_000_000)
+    log = LogFile(path)
+    read_all(log)
+    assert log.line_count == 2
+    assert log.line(1) == b"x" * MAX_LINE
+    with path.open("ab") as file:
+        file.write(b"\nafter \xff\x00\n")
+    read_all(log)
+    assert log.line(2) == b"after \xff\x00"
     log.close()
