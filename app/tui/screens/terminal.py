@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
@@ -21,6 +21,7 @@ from app.tui.screens.choices import Ask, Choice, Choose
 from app.tui.screens.dialogs import Confirm, Help
 from app.tui.terminal.ansi_rows import screen_text
 from app.tui.terminal.cast import CastWriter
+from app.tui.terminal.direct import Keyboard
 from app.tui.terminal.machine_source import MachineTerminals, host_shell
 from app.tui.terminal.pane import Opener, TerminalPane
 from app.tui.terminal.recording import Recording
@@ -115,6 +116,8 @@ class TerminalScreen(VmScreen):
         self._opened = 0
         self._asking = False
         self._steps: list[tuple[bool, Outcome | None]] | None = None
+        self._keyboard: Keyboard | None = None
+        self._held: list[events.Key | events.Paste] | None = None
         self.broadcast = False
         """Whether what is typed goes to every pane."""
         self._actions: dict[str, Callable[[TerminalPane], None]] = {
@@ -145,9 +148,13 @@ class TerminalScreen(VmScreen):
         """Begin in it."""
         self.panes[0].focus()
         self._tell_keys()
+        self._keyboard = Keyboard(self.app, self._key_taker)
+        self._keyboard.attach()
 
     async def on_unmount(self) -> None:
         """Let go of what the terminals were in; they are hung up before."""
+        if self._keyboard is not None:
+            self._keyboard.detach()
         if self._release is not None:
             await self._release()
 
@@ -161,7 +168,23 @@ class TerminalScreen(VmScreen):
             self._record(pane, "")
         pane.on_typed = self._typed
         pane.on_command = self._command
+        pane.on_hold = self._hold
+        pane.only_typed = self._only_typed
         return pane
+
+    def _key_taker(self) -> TerminalPane | None:
+        stack = self.app.screen_stack
+        return self.current if stack and stack[-1] is self and self.maximized is None else None
+
+    def _only_typed(self) -> bool:
+        return not self.broadcast and self._held is None
+
+    def _hold(self, event: events.Key | events.Paste) -> bool:
+        """Keep what is typed after the key that opens a pane for that pane."""
+        if self._held is None:
+            return False
+        self._held.append(event)
+        return True
 
     @property
     def panes(self) -> list[TerminalPane]:
@@ -257,7 +280,8 @@ class TerminalScreen(VmScreen):
     def _add(self, opener: Opener, what: str, pane: TerminalPane, direction: Direction | None = None) -> None:
         if direction is None:
             direction = "right" if pane.size.width >= _WIDE else "below"
-        self.call_later(self.split, pane, direction, opener, what)
+        self._held = []
+        self.call_later(self._split_and_go_on, pane, direction, opener, what)
 
     # recording
 
@@ -327,6 +351,20 @@ class TerminalScreen(VmScreen):
 
     # panes
 
+    async def _split_and_go_on(
+        self, pane: TerminalPane, direction: Direction, opener: Opener | None, what: str
+    ) -> None:
+        try:
+            await self.split(pane, direction, opener, what)
+        finally:
+            held, self._held = self._held or [], None
+            for event in held:
+                taker = self.current or pane
+                if isinstance(event, events.Key):
+                    taker.take_key(event)
+                else:
+                    taker.take_paste(event)
+
     async def split(
         self, pane: TerminalPane, direction: Direction, opener: Opener | None = None, what: str = ""
     ) -> None:
@@ -337,7 +375,7 @@ class TerminalScreen(VmScreen):
         room.splits.add(pane, fresh, direction)
         await room.mount(fresh)
         room.place()
-        fresh.focus()
+        self.set_focus(fresh)
 
     def focus_pane(self, step: int) -> None:
         """Go to another pane; what was maximised is then that one."""

@@ -11,6 +11,7 @@ import pty
 import signal
 import struct
 import termios
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -32,6 +33,10 @@ class LocalPty:
         self._loop = asyncio.get_running_loop()
         self._unwritten = bytearray()
         self._writing = False
+        self._watched = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._open = threading.Lock()
+        """Held while the master is closed or written to by another thread."""
 
     @classmethod
     async def open(
@@ -92,19 +97,22 @@ class LocalPty:
         return b""
 
     async def _readable(self) -> None:
-        ready: asyncio.Future[None] = self._loop.create_future()
-        master = self._master
-
-        def wake() -> None:
-            if not ready.done():
-                ready.set_result(None)
-
-        self._loop.add_reader(master, wake)
+        self._waiter = self._loop.create_future()
+        if not self._watched:
+            self._watched = True
+            self._loop.add_reader(self._master, self._wake)
         try:
-            await ready
+            await self._waiter
         finally:
-            if self._master == master:
-                self._loop.remove_reader(master)
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None:
+            if not self._waiter.done():
+                self._waiter.set_result(None)
+        elif self._watched:  # nobody reads now; the program waits
+            self._watched = False
+            self._loop.remove_reader(self._master)
 
     def write(self, data: bytes) -> None:
         """Type; what the program does not take yet waits."""
@@ -113,6 +121,19 @@ class LocalPty:
         self._unwritten += data
         if not self._writing:
             self._flush()
+
+    def write_now(self, data: bytes) -> bool:
+        """Type from any thread, if that can be done at once; return whether it was."""
+        with self._open:
+            if self._master < 0 or self._unwritten or self._writing:
+                return False
+            try:
+                written = os.write(self._master, data)
+            except OSError:  # full, or closed at the other end
+                return False
+            if written < len(data):
+                self._loop.call_soon_threadsafe(self.write, data[written:])
+            return True
 
     def _flush(self) -> None:
         try:
@@ -145,8 +166,11 @@ class LocalPty:
         if self._master >= 0:
             self._loop.remove_reader(self._master)
             self._loop.remove_writer(self._master)
-            os.close(self._master)
-            self._master = -1
+            with self._open:
+                os.close(self._master)
+                self._master = -1
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_result(None)
         if self._process.returncode is None:
             self._signal(signal.SIGHUP)
             try:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.strip import Strip
 
-from app.tui.terminal.cells import RGB, Cell, Style
+from app.tui.terminal.cells import BLANK, PLAIN, RGB, Cell, Style
+
+_data, _style = itemgetter(0), itemgetter(1)  # of a cell
 
 _ANSI = (
     "#2b303a #d0706a #8fbf8f #d8b46a #7ea6cf #b794c7 #79b8b8 #c3c9d3 "
@@ -59,52 +62,54 @@ def strip_of(
         marked: Columns from and up to, and the background they are shown on.
     """
     cells = list(row[:width])
-    plain = rich_style(Style(), palette, reverse)
+    segments: list[Segment] = []
     if cursor is None and not marked:
-        segments = [
-            Segment(_text(run), rich_style(style, palette, reverse))
-            for style, run in groupby(cells, key=_style)
-        ]
+        cuts = [0, len(cells)]
     else:
-        cells += [Cell(" ", Style())] * (width - len(cells))
-        segments = []
-        kept: tuple[str, RichStyle] | None = None
-        for x, cell in enumerate(cells):
-            style = rich_style(cell.style, palette, reverse)
-            for begin, end, background in marked:
-                if begin <= x < end:
+        cells += [BLANK] * (width - len(cells))
+        cuts = _cuts(cells, cursor, marked)
+    for begin, end in pairwise(cuts):
+        for cell_style, run in groupby(cells[begin:end], key=_style):
+            style = rich_style(cell_style, palette, reverse)
+            for first, last, background in marked:
+                if first <= begin < last:
                     style = style + RichStyle(bgcolor=background, reverse=False)
-            if x == cursor or (cell.data == "" and x - 1 == cursor):
+            if cursor is not None and (begin == cursor or (begin == cursor + 1 and cells[begin].data == "")):
                 style = style + _cursor_style(cursor_shape, focused, bool(style.reverse))
-            if kept is not None and kept[1] == style:
-                kept = (kept[0] + _text([cell]), style)
-            else:
-                if kept is not None:
-                    segments.append(Segment(*kept))
-                kept = (_text([cell]), style)
-        if kept is not None:
-            segments.append(Segment(*kept))
+            text = "".join(map(_data, run))
+            if not text.isascii():
+                # Without a selector the outer terminal keeps to the one column that the guest counted.
+                text = text.replace("\ufe0f", "")
+            if text:
+                segments.append(Segment(text, style))
     if len(cells) < width:
-        segments.append(Segment(" " * (width - len(cells)), plain))
+        segments.append(Segment(" " * (width - len(cells)), rich_style(PLAIN, palette, reverse)))
     return Strip(segments, width)
 
 
-def _style(cell: Cell) -> Style:
-    return cell.style
-
-
-def _text(cells: Iterable[Cell]) -> str:
-    # Without a selector the outer terminal keeps to the one column that the guest counted.
-    text = "".join([cell.data for cell in cells])
-    return text if text.isascii() else text.replace("\ufe0f", "")
+def _cuts(cells: Sequence[Cell], cursor: int | None, marked: Sequence[tuple[int, int, str]]) -> list[int]:
+    """Return the columns at which the look may change beside where the styles do."""
+    cuts = {0, len(cells)}
+    if cursor is not None:
+        wide = cursor + 1 < len(cells) and cells[cursor + 1].data == ""
+        cuts |= {cursor, cursor + 1 + wide}
+    for begin, end, _ in marked:
+        cuts |= {begin, end}
+    return sorted(cut for cut in cuts if 0 <= cut <= len(cells))
 
 
 def _cursor_style(shape: int, focused: bool, reversed_already: bool) -> RichStyle:
     if not focused:
-        return RichStyle(underline=True)
+        return _WAITING
     if shape in (3, 4):
-        return RichStyle(underline=True, bold=True)
-    return RichStyle(reverse=not reversed_already)
+        return _UNDERLINE
+    return _BLOCK_ON_REVERSE if reversed_already else _BLOCK
+
+
+_WAITING = RichStyle(underline=True)
+_UNDERLINE = RichStyle(underline=True, bold=True)
+_BLOCK = RichStyle(reverse=True)
+_BLOCK_ON_REVERSE = RichStyle(reverse=False)
 
 
 @lru_cache(8192)

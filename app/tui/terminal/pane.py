@@ -17,7 +17,11 @@ from textual.widget import Widget
 
 from app.setting_kinds import prefix_name
 from app.settings import PREFIX
+from app.tui.terminal.cells import Cell
+from app.tui.terminal.direct import Painter, backed_up
+from app.tui.terminal.emulator import Cursor
 from app.tui.terminal.keys import Mouse, encode_focus, encode_key, encode_mouse, encode_paste
+from app.tui.terminal.local_pty import LocalPty
 from app.tui.terminal.model import LARGEST_COPY, Place, TerminalModel
 from app.tui.terminal.painting import Palette, strip_of
 
@@ -122,6 +126,10 @@ class TerminalPane(Widget, can_focus=True):
         self.on_command: Callable[[TerminalPane, str], None] = lambda pane, key: None
         """Called with a key after the prefix that is not the pane's own; at once, so that a focus that it
         moves is moved before the next key comes."""
+        self.on_hold: Callable[[events.Key | events.Paste], bool] = lambda event: False
+        """Asked with every key and paste whether it is kept for another pane that is about to come."""
+        self.only_typed: Callable[[], bool] = lambda: True
+        """Asked whether a key for the program is typed into it and no more; by any thread."""
         self.source: Terminal | None = None
         """What is shown, while it runs."""
         self._title_shown = ""
@@ -133,9 +141,12 @@ class TerminalPane(Widget, can_focus=True):
         """Whether keys move through the scrollback instead of reaching the program."""
         self._prefixed = False
         self._view: int | None = None
-        self._strips: dict[int, Strip] = {}
+        self._strips: dict[int, tuple[list[Cell], object, Strip]] = {}
+        """Strips by the number of their line, with the cells and the look that they were made of."""
         self._cursor_line = 0
         self._painted = 0.0
+        self._cost = 0.0
+        self._painter = Painter(self)
         self._frame: Timer | None = None
         self._words = ""
         self._typing: str | None = None
@@ -161,6 +172,7 @@ class TerminalPane(Widget, can_focus=True):
 
     def _take_colours(self) -> None:
         variables = self.app.get_css_variables()
+        self._painter.forget()
         self._palette = Palette(
             foreground=variables["foreground"],
             background=variables["background"],
@@ -175,6 +187,7 @@ class TerminalPane(Widget, can_focus=True):
         if self._serving is not None:
             self._serving.cancel()
             await asyncio.gather(self._serving, return_exceptions=True)
+        self._painter.close()
         if self.recorder is not None:
             self.recorder.close()
 
@@ -249,15 +262,15 @@ class TerminalPane(Widget, can_focus=True):
     def _ask_to_paint(self, size: int) -> None:
         if self._frame is not None:
             return
-        pause = FOCUSED_FRAME if self.has_focus else BACKGROUND_FRAME
+        # Drawing takes a fifth of the time at most, and what a key brought about waits for nothing else.
+        pause = min(5 * self._cost, FOCUSED_FRAME) if self.has_focus else BACKGROUND_FRAME
         since = time.monotonic() - self._painted
         if since >= pause and size < _FLOOD and not self.model.modes.synchronized:
             self._paint()
         else:
+            pause = FOCUSED_FRAME if self.has_focus else BACKGROUND_FRAME
             wait = LONGEST_FRAME if self.model.modes.synchronized else max(pause - since, pause / 2)
             self._frame = self.set_timer(wait, self._paint)
-            if self.model.modes.synchronized:
-                return
 
     def _paint(self) -> None:
         if self._frame is not None:
@@ -265,7 +278,10 @@ class TerminalPane(Widget, can_focus=True):
             self._frame = None
         if not self.is_mounted:
             return
-        self._painted = time.monotonic()
+        if backed_up(self.app):
+            self._frame = self.set_timer(BACKGROUND_FRAME, self._paint)
+            return
+        began = time.monotonic()
         update = self.model.take()
         top = self.model.top
         changed = {top + y for y in update.rows}
@@ -274,17 +290,19 @@ class TerminalPane(Widget, can_focus=True):
             changed.add(self._cursor_line)
             self._cursor_line = cursor_line
         changed.add(cursor_line)
-        if len(changed) >= self.model.lines:
-            self._strips.clear()
-            if self._view is None:
-                self.refresh()
-        else:
-            for line in changed:
-                self._strips.pop(line, None)
-                y = line - self.view_top
-                if 0 <= y < self.size.height:
-                    self.refresh(Region(0, y, self.size.width, 1))
+        top, height = self.view_top, self._painter.size.height
+        rows = sorted(line - top for line in changed if 0 <= line - top < height)
+        self._tell_cursor(update.cursor)
+        if not self._painter.paint(rows):
+            for y in rows:
+                self.refresh(Region(0, y, self.size.width, 1))
         self._title()
+        self._painted = time.monotonic()
+        self._cost = self._painted - began
+
+    def _tell_cursor(self, cursor: Cursor) -> None:
+        if self.has_focus and self._view is None:
+            self._painter.place_cursor(cursor.x, cursor.y)
 
     def _repaint_all(self) -> None:
         self._strips.clear()
@@ -299,17 +317,25 @@ class TerminalPane(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return one line of what is seen."""
-        model, width = self.model, self.size.width
+        model, width = self.model, self._painter.size.width
         line = self.view_top + y
-        strip = self._strips.get(line)
-        if strip is not None and strip.cell_length == width:
-            return strip
         try:
             row = model.line(line)
         except IndexError:
             return strip_of([], width, self._palette)
         cursor = model.cursor
         here = cursor.visible and line == model.top + cursor.y and not self.ended
+        focused = self.has_focus and not self.reading
+        look = (
+            width,
+            model.modes.reverse,
+            (cursor.x, cursor.shape, focused) if here else None,
+            self._marks(line, len(row)) if self._hits or self._selected else (),
+        )
+        # A row that only moved keeps its strip, and with it what the outer terminal is sent for it.
+        kept = self._strips.get(line)
+        if kept is not None and kept[0] == row and kept[1] == look:
+            return kept[2]
         strip = strip_of(
             row,
             width,
@@ -317,16 +343,16 @@ class TerminalPane(Widget, can_focus=True):
             reverse=model.modes.reverse,
             cursor=cursor.x if here else None,
             cursor_shape=cursor.shape,
-            focused=self.has_focus and not self.reading,
-            marked=self._marks(line, len(row)),
+            focused=focused,
+            marked=look[3],
         )
         if len(self._strips) > 500:
             self._strips.clear()
-        self._strips[line] = strip
+        self._strips[line] = (list(row), look, strip)
         return strip
 
-    def _marks(self, line: int, width: int) -> list[tuple[int, int, str]]:
-        marks = []
+    def _marks(self, line: int, width: int) -> tuple[tuple[int, int, str], ...]:
+        marks: list[tuple[int, int, str]] = []
         if self.reading or self._typing is not None:
             for place, length in self._hits:
                 if place.line == line:
@@ -337,7 +363,7 @@ class TerminalPane(Widget, can_focus=True):
                 begin = start.column if line == start.line else 0
                 end = stop.column if line == stop.line else width
                 marks.append((begin, end, self._palette.selection))
-        return marks
+        return tuple(marks)
 
     def retitle(self) -> None:
         """Show again what the title says, after its recorder changed."""
@@ -390,13 +416,38 @@ class TerminalPane(Widget, can_focus=True):
         self.on_typed(self, data)
 
     async def on_key(self, event: events.Key) -> None:
-        """Send a key to the program, unless it is meant for the pane."""
+        """Take a key that came through the app."""
         event.stop()
         event.prevent_default()
         focused = self.screen.focused
         if focused is not self and isinstance(focused, TerminalPane):
             focused.post_message(event.copy())  # typed right after the key that moved the focus
-        elif self._typing is not None:
+        else:
+            self.take_key(event)
+
+    def type_now(self, event: events.Key) -> bool:
+        """Type a key at once if the program gets it and nothing else is to be done; runs in any thread."""
+        source = self.source
+        if (
+            not isinstance(source, LocalPty)
+            or self.recorder is not None
+            or self.reading
+            or self._prefixed
+            or event.key == self.prefix
+            or self._typing is not None
+            or self._view is not None
+            or self._selected is not None
+            or not self.only_typed()
+        ):
+            return False
+        data = encode_key(event.key, event.character, self.model.modes)
+        return bool(data) and source.write_now(data)
+
+    def take_key(self, event: events.Key) -> None:
+        """Send a key to the program, unless it is meant for the pane."""
+        if self.on_hold(event):
+            return
+        if self._typing is not None:
             self._search_key(event)
         elif self._prefixed:
             self._prefixed = False
@@ -503,6 +554,12 @@ class TerminalPane(Widget, can_focus=True):
         """Type what was pasted."""
         event.stop()
         event.prevent_default()
+        self.take_paste(event)
+
+    def take_paste(self, event: events.Paste) -> None:
+        """Type pasted text."""
+        if self.on_hold(event):
+            return
         if self._typing is not None:
             self._typing += event.text.split("\n")[0]
             self._title()
@@ -523,7 +580,6 @@ class TerminalPane(Widget, can_focus=True):
         self._cursor_changed()
 
     def _cursor_changed(self) -> None:
-        self._strips.pop(self._cursor_line, None)
         self.refresh(Region(0, max(self._cursor_line - self.view_top, 0), max(self.size.width, 1), 1))
         self._title()
 
