@@ -145,10 +145,10 @@ async def test_recorded_streams_show_the_same_as_without(monkeypatch, known) -> 
                 if rng.random() < 0.1:
                     await until(source.printed.empty, "what was printed")
                     await settled(outer, pane)
-                    assert outer.cells() == outer.composed(), name
+                    await until(lambda: outer.cells() == outer.composed(), name)
             await until(source.printed.empty, "what was printed")
             await settled(outer, pane)
-            assert outer.cells() == outer.composed(), name
+            await until(lambda: outer.cells() == outer.composed(), name)
     assert painted.straight > len(NAMES) if known else not painted.straight
 
 
@@ -287,7 +287,9 @@ async def test_what_is_typed_after_a_split_goes_to_the_new_pane(monkeypatch) -> 
         outer.type("one\x07%two\x07%three\x1b[200~four\x1b[201~\x07oone again")
         await until(lambda: len(screen.panes) == 3 and all(p.source for p in screen.panes), "three panes")
         await until(
-            lambda: [bytes(s.typed) for s in outer.app.sources] == [b"oneone again", b"two", b"threefour"],
+            lambda: (
+                [bytes(pane.source.typed) for pane in screen.panes] == [b"oneone again", b"two", b"threefour"]
+            ),
             "every key where it belongs",
             lambda: str([bytes(source.typed) for source in outer.app.sources]),
         )
