@@ -168,6 +168,7 @@ def make_house(place: Workplace) -> House:
     return House(
         machines=make_machines(place.paths, place.settings),
         snapshots=make_snapshots(place.paths),
+        lab=make_lab(place.paths, place.settings),
     )
 
 

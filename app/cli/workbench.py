@@ -27,7 +27,7 @@ def open_workbench(*, registry: str | None = None, project: str | None = None) -
     terminals = TerminalOptions.of(place.settings, place.paths.recordings)
     return run_workbench(
         make_engine(place),
-        theme=place.settings.ui.theme,
+        settings=place.settings,
         terminals=terminals,
         house=make_house(place),
         recall=place.paths.state / "recall.json",

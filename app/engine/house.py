@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from app.engine.latency.lab import Lab
     from app.engine.machines import MachinesApi
     from app.engine.snapshots import SnapshotsApi
 
@@ -19,6 +20,8 @@ class House:
 
     machines: MachinesApi | None = None
     snapshots: SnapshotsApi | None = None
+    lab: Lab | None = None
+    """Takes and keeps measurements of latency."""
 
     async def close(self) -> None:
         """Let go of what the house holds for this process."""

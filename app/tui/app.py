@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -23,7 +23,10 @@ from textual.screen import Screen
 from app.engine.api import EngineApi, RunOptions
 from app.engine.events import Outcome
 from app.engine.house import House
+from app.engine.latency.hostload import HostLoad
+from app.engine.latency.limits import Limits
 from app.engine.masking import secrets_of
+from app.settings import Settings
 from app.tui import keymap, places, signs, theme
 from app.tui.clock import Clock
 from app.tui.feel import Feel
@@ -63,6 +66,8 @@ class Workbench(App[int]):
         house: What outlives a run: machines, snapshots, past runs and the like.
         terminals: What its terminals are told by the settings.
         recall: Where earlier searches and filters are kept; ``None`` for nowhere.
+        gauge: Whether the bottom line shows what keys cost.
+        slow: Milliseconds from which on it says that they are slow.
     """
 
     TITLE = "vmbench"
@@ -80,16 +85,21 @@ class Workbench(App[int]):
         house: House | None = None,
         terminals: TerminalOptions | None = None,
         recall: Path | None = None,
+        gauge: bool = True,
+        slow: float = Limits().paint_p99,
     ) -> None:
         super().__init__()
         self.terminals = terminals or TerminalOptions()
         self.engine = engine
         self.house = house or House()
         self.clock = clock or Clock()
-        self.feel = Feel()
-        """What the person just felt."""
+        self.feel = Feel() if gauge else None
+        """What the person just felt; nothing where the gauge is turned off."""
         self.recall = Recall(recall)
         """Earlier searches and filters."""
+        self.slow = slow
+        self.busy: Callable[[], float] = HostLoad().busy
+        """Tells how busy the host is, from 0 to 1."""
         self.rows = TestRows()
         self.session: RunSession | None = None
         self.run_views: set[RunScreen] = set()
@@ -127,7 +137,8 @@ class Workbench(App[int]):
         self, headless: bool, inline: bool, mouse: bool, size: tuple[int, int] | None
     ) -> Driver:
         driver = super()._build_driver(headless, inline, mouse, size)
-        self.feel.listen(driver)
+        if self.feel is not None:
+            self.feel.listen(driver)
         return driver
 
     def on_mount(self) -> None:
@@ -505,24 +516,35 @@ class Workbench(App[int]):
 def run_workbench(
     engine: EngineApi,
     *,
-    theme: str | None = None,
-    terminals: TerminalOptions | None = None,
+    settings: Settings | None = None,
     house: House | None = None,
+    terminals: TerminalOptions | None = None,
     recall: Path | None = None,
 ) -> int:
     """Open the workbench on this terminal and return its exit code when it was left.
 
     Args:
         engine: What it reads and commands; closed when the workbench is left.
-        theme: Name of a theme, or ``None`` for the dark one.
-        terminals: What its terminals are told by the settings.
+        settings: How it looks, and from when on keys are slow; the defaults unless given.
         house: What outlives a run.
+        terminals: What its terminals are told by the settings.
         recall: Where earlier searches and filters are kept.
 
     Raises:
         Exception: a fault of the workbench's own ended it; the engine is closed and the terminal restored.
     """
-    return run_app(Workbench(engine, theme_name=theme, terminals=terminals, house=house, recall=recall))
+    settings = settings or Settings()
+    return run_app(
+        Workbench(
+            engine,
+            theme_name=settings.ui.theme,
+            house=house,
+            terminals=terminals,
+            recall=recall,
+            gauge=settings.ui.gauge,
+            slow=settings.latency.paint_p99,
+        )
+    )
 
 
 def run_app(workbench: Workbench) -> int:

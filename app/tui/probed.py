@@ -151,8 +151,9 @@ def main() -> int:
         ready=given.ready_fd,
         terminals=terminals,
     )
-    app.feel.shown = Stamps(given.shown) if given.shown else None
-    app.feel.arrived = Stamps(given.arrived) if given.arrived else None
+    if app.feel is not None:
+        app.feel.shown = Stamps(given.shown) if given.shown else None
+        app.feel.arrived = Stamps(given.arrived) if given.arrived else None
     return run_app(app)
 
 

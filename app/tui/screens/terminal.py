@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
+from textual.containers import Container, Horizontal
 from textual.widgets import Static
 
 from app.engine.events import Outcome
@@ -26,6 +26,7 @@ from app.tui.terminal.machine_source import MachineTerminals, host_shell
 from app.tui.terminal.pane import Opener, TerminalPane
 from app.tui.terminal.recording import Recording
 from app.tui.terminal.splits import Direction, Splits
+from app.tui.widgets.gauge import Gauge
 
 _ACTIONS = {name: key.action for key in keymap.SCOPES["terminal"] for name in key.keys.split(",")}
 _CONSOLE = "console"
@@ -84,7 +85,8 @@ class TerminalScreen(VmScreen):
 
     DEFAULT_CSS = """
     TerminalScreen { layout: vertical; }
-    TerminalScreen #keys { height: 1; padding: 0 1; background: $panel; color: $vm-dim; }
+    TerminalScreen #keys-line { height: 1; background: $panel; }
+    TerminalScreen #keys { width: 1fr; height: 1; padding: 0 1; color: $vm-dim; }
     """
     BINDINGS: ClassVar[list[BindingType]] = []
     NAME = "Terminals"
@@ -142,7 +144,9 @@ class TerminalScreen(VmScreen):
     def compose(self) -> ComposeResult:
         """Make the first pane."""
         yield Panes(self._make_pane(self._opener, ""))
-        yield Static(id="keys", markup=False)
+        with Horizontal(id="keys-line"):
+            yield Static(id="keys", markup=False)
+            yield Gauge()
 
     def on_mount(self) -> None:
         """Begin in it."""

@@ -9,6 +9,8 @@ from textual.screen import Screen
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
+from app.tui.widgets.gauge import Gauge
+
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
@@ -24,7 +26,11 @@ class KeyFooter(Footer):
     """The keys of what is focused; made anew only when they are others.
 
     Textual's own makes a widget for each key, and styles each three times, whenever the focus moves: many
-    milliseconds of the keystroke that moved it.
+    milliseconds of the keystroke that moved it. The gauge stands to their right.
+    """
+
+    DEFAULT_CSS = """
+    KeyFooter Gauge { dock: right; }
     """
 
     def __init__(self) -> None:
@@ -52,6 +58,7 @@ class KeyFooter(Footer):
             )
             made.set_reactive(FooterKey.compact, False)  # its default would be undone by styling it anew
             yield made
+        yield Gauge()
 
     def _keys(self) -> list[_Shown]:
         keys: dict[str, _Shown] = {}

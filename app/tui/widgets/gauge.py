@@ -1,0 +1,65 @@
+"""The gauge at the bottom: what the person's last keys cost, and what the host was busy with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual.widgets import Static
+
+from app.engine.latency.charts import milliseconds
+
+if TYPE_CHECKING:
+    from app.tui.app import Workbench
+
+PERIOD = 2.0
+"""Seconds between two looks."""
+
+
+class Gauge(Static):
+    """One short text; empty until a key was felt, and where the setting turns it off."""
+
+    DEFAULT_CSS = """
+    Gauge { width: auto; min-width: 0; height: 1; padding: 0 1; color: $vm-dim; text-wrap: nowrap; }
+    """
+    ALLOW_SELECT = False
+
+    def __init__(self) -> None:
+        super().__init__(markup=False)
+        self._told = ""
+        self.display = False
+
+    @property
+    def workbench(self) -> Workbench:
+        """The app."""
+        from app.tui.app import Workbench
+
+        assert isinstance(self.app, Workbench)
+        return self.app
+
+    def on_mount(self) -> None:
+        """Look now and then."""
+        if self.workbench.feel is not None:
+            self.set_interval(PERIOD, self.look)
+            self.look()
+
+    def look(self) -> None:
+        """Tell the figures, unless a key waits for its paint: that comes first."""
+        feel = self.workbench.feel
+        if feel is None or feel.waiting or not self.screen.is_current:
+            return
+        figures = feel.figures()
+        if figures is None:
+            return
+        p50, p99 = figures
+        session = self.workbench.session
+        guests = len(session.state.running()) if session is not None and session.active else 0
+        slow = p99 >= self.workbench.slow
+        load = f"host {self.workbench.busy():.0%}"
+        if guests:
+            load += f", {guests} guest{'' if guests == 1 else 's'}"
+        text = f"key p50 {milliseconds(p50)} p99 {milliseconds(p99)} ms{' slow' if slow else ''} · {load}"
+        if text != self._told:
+            self._told = text
+            self.display = True
+            self.update(Text(text, style=self.app.theme_variables["warning"] if slow else ""))
