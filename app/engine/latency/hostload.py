@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 
-import psutil
-
 
 class HostLoad:
-    """Tells how busy the host's processors were since the last time it was asked."""
+    """Tells how busy the host's processors were since the last time it was asked; the first time 0."""
 
     def __init__(self) -> None:
-        self._busy, self._total = _times()
+        self._busy = self._total = 0.0
         self._last = 0.0
 
     def busy(self) -> float:
         """Return the part of all processors' time that was spent working, from 0 to 1."""
         busy, total = _times()
+        if not self._total:
+            self._busy, self._total = busy, total
+            return 0.0
         passed = total - self._total
         if passed > 0.015:  # clocks tick every 10 ms
             self._last = min(1.0, max(0.0, (busy - self._busy) / passed))
@@ -25,6 +26,8 @@ class HostLoad:
 
 
 def _times() -> tuple[float, float]:
+    import psutil  # not before somebody asks: the workbench starts without it
+
     times = psutil.cpu_times()
     idle = times.idle + getattr(times, "iowait", 0.0)
     # Linux counts the time of guests also as user's.
