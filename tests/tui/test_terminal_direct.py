@@ -193,6 +193,7 @@ async def test_what_lies_over_the_pane_is_not_painted_over(monkeypatch) -> None:
             source.printed.put_nowait(b"in a batch")
             await until(lambda: painted.refreshed and source.printed.empty(), "a frame")
             assert painted.straight == before
+        screen.refresh()  # as whoever gives the screen away does afterwards
         await settled(outer, pane)
         await until(lambda: outer.cells() == outer.composed(), "the same after the batch")
 
