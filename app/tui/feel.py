@@ -6,6 +6,7 @@ knows of Textual's inside is in ``listen``; where that is otherwise, nothing is 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -48,6 +49,7 @@ class Feel:
         self._waiting: deque[_Key] = deque(maxlen=_MOST_WAITING)
         self._felt: deque[float] = deque(maxlen=KEPT)
         self._watcher = Watcher()
+        self._writing = threading.Lock()
         self.count = 0
         """Keys felt so far."""
         self.shown: Stamps | None = None
@@ -68,8 +70,12 @@ class Feel:
         self._waiting.append(_Key(begun, shows.strip()))
 
     def wrote(self, text: str) -> None:
-        """Note what was written to the outer terminal; called by the thread that writes."""
+        """Note what was written to the outer terminal; called by whichever thread wrote."""
         now = self._clock()
+        with self._writing:
+            self._look(text, now)
+
+    def _look(self, text: str, now: float) -> None:
         shown = self._watcher.text(text.encode(errors="replace"))
         for _ in range(len(self._waiting)):
             key = self._waiting.popleft()
@@ -98,7 +104,7 @@ class Feel:
         file = getattr(driver, "_file", None)
         if not isinstance(driver, LinuxDriver) or file is None:
             return
-        driver._file = _Ear(file, self)  # type: ignore[assignment]  # as much of a file as is used
+        driver._file = Ear(file, self)  # type: ignore[assignment]  # as much of a file as is used
         hand_on = driver.process_message
 
         def process(message: Message) -> None:
@@ -109,7 +115,7 @@ class Feel:
         driver.process_message = process  # type: ignore[method-assign]
 
 
-class _Ear:
+class Ear:
     """The outer terminal as the driver writes to it."""
 
     def __init__(self, file: TextIO, feel: Feel) -> None:
@@ -129,6 +135,11 @@ class _Ear:
         if self._texts:
             text = "".join(self._texts)
             self._texts.clear()
+            self._feel.wrote(text)
+
+    def beside(self, text: str) -> None:
+        """Take note of what was written to the terminal, but not here."""
+        if self._feel.waiting:
             self._feel.wrote(text)
 
     def fileno(self) -> int:

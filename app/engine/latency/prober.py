@@ -190,11 +190,16 @@ class Prober:
             end = time.monotonic() + 1.0
             while len(shown) < before + answered and time.monotonic() < end:
                 target.terminal.read(time.monotonic() + 0.01)
-            for number, (begun, done) in enumerate(shown.pairs(before)):
+            pairs = shown.pairs(before)
+            for number, (begun, done) in enumerate(pairs):
                 self._sample(target.name, begun, done - begun, busy[min(number, len(busy) - 1)])
             for begun, seconds in heard:
                 if seconds is None:
                     self._sample(target.name, begun, None)
+            if len(pairs) < answered:
+                raise TargetFailed(
+                    f"{target.name} did not tell of {answered - len(pairs)} keys that it painted"
+                )
 
     def _gap(self, target: Target, arrived: Stamps) -> None:
         injector = Injector(target, arrived, self._load)

@@ -27,6 +27,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from app.tui.feel import Ear
+
 KNOWN = ("8.2.",)
 """Beginnings of the versions of Textual whose inside is as it is used here."""
 
@@ -84,6 +86,9 @@ class _Outlet:
             written = os.write(self._fd, data)
         except OSError:
             written = 0
+        ear: object = driver._file
+        if isinstance(ear, Ear):
+            ear.beside(text)
         if written < len(data):
             written += self._end_character(data[written : written + 3])
             driver.write(data[written:].decode(errors="ignore"))
