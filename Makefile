@@ -23,7 +23,7 @@ environment:
 	@tools/setup.sh
 
 test: lint ## Check everything: format, lint, types, imports, tests
-	@$(BIN)/pytest $(TESTS)
+	@$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal $(TESTS)
 
 lint: environment ## Check format, lint, types and import contracts
 	@$(BIN)/ruff format --check .

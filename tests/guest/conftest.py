@@ -33,8 +33,14 @@ def image_store() -> ImageStore:
 
 @pytest.fixture(scope="session")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> SnapshotStore:
-    """The templates that all tests fork their machines from, unless they ask for ``cold`` ones."""
-    return SnapshotStore(tmp_path_factory.mktemp("templates"))
+    """The templates that all tests fork their machines from, unless they ask for ``cold`` ones.
+
+    The workers of a parallel run share them too.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    return SnapshotStore(root / "templates")
 
 
 @pytest.fixture
