@@ -144,7 +144,7 @@ async def inspect(scratch: Scratch, kept: str, thoroughly: bool) -> list[str]:
     backend = scratch.backend()
     try:
         machine = await backend.adopt(kept)
-        done = await machine.exec("cat /data/mark /tmp/mark", timeout=30)
+        done = await machine.exec("cat /data/mark /tmp/mark", timeout=120)
         if done.stdout.decode().split() != [MARK, MARK]:
             wrong.append(f"{kept} is damaged: {done}")
         await machine.release()
@@ -163,7 +163,7 @@ async def restores(backend: QemuBackend, name: str) -> list[str]:
     try:
         machine = await backend.fork(name)
         await machine.start()
-        done = await machine.exec("true", timeout=30)
+        done = await machine.exec("true", timeout=120)
         return [] if done.ok else [f"{name}: a command ends with {done.exit_code}"]
     except BackendError as error:
         return [f"{name} does not restore: {error} {error.detail}"]
