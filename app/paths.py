@@ -70,6 +70,16 @@ class Paths:
         """The user's settings file, whether it exists or not."""
         return self.config / "vmbench.toml"
 
+    @property
+    def user_keys(self) -> Path:
+        """The user's keys of the workbench, whether the file exists or not."""
+        return self.config / "keys.toml"
+
+    @property
+    def user_themes(self) -> Path:
+        """Folder of the user's own themes, whether it exists or not."""
+        return self.config / "themes"
+
     def make(self) -> None:
         """Create the folders vmbench writes to, closed to other users.
 

@@ -79,7 +79,7 @@ def write_setting(file: Path, key: str, text: str, *, project: bool = False) -> 
         document[section][name] = raw
     else:
         document[name] = raw
-    return _write(file, key, before, document.as_string())
+    return write_text(file, key, before, document.as_string())
 
 
 def remove_setting(file: Path, key: str) -> Change | None:
@@ -98,7 +98,7 @@ def remove_setting(file: Path, key: str) -> Change | None:
     if not isinstance(holder, dict) or name not in holder:
         return None
     del holder[name]
-    return _write(file, key, before, document.as_string())
+    return write_text(file, key, before, document.as_string())
 
 
 def undo(change: Change) -> None:
@@ -173,7 +173,12 @@ def _parsed(file: Path, text: str | None) -> TOMLDocument:
         raise SettingsError(f"{file} is no TOML: {error}", "correct it first") from error
 
 
-def _write(file: Path, key: str, before: str | None, after: str) -> Change:
+def write_text(file: Path, key: str, before: str | None, after: str) -> Change:
+    """Write a file whole or not at all, and return how to take that back.
+
+    Raises:
+        SettingsError: it cannot be written.
+    """
     _put(file, after)
     return Change(file=file, key=key, before=before, after=after)
 

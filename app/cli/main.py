@@ -49,6 +49,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "This host": {
         "latency": ("app.cli.latency", "Measure what a key costs the person who presses it."),
         "settings": ("app.cli.settings", "Show, explain and change the settings."),
+        "keys": ("app.cli.keys", "List every key of the workbench."),
         "doctor": ("app.cli.doctor", "Look at this host: what works, what is missing, how to fix it."),
         "image": ("app.cli.image", "Build, list, verify and remove what machines boot."),
         "gc": ("app.cli.gc", "Give back what nobody needs any more."),

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from app.cli import options
-from app.cli.errors import UsageProblem, warn
+from app.cli.errors import warn
 from app.cli.text import table
-from app.settings import SETTINGS, Setting, value_of
-from app.settings_file import remove_setting, setting_of, shown_value, write_setting
+from app.settings_desk import SettingsDesk, Shown
+from app.settings_file import setting_of, shown_value
 from registry.location import CONFIG
-
-if TYPE_CHECKING:
-    from app.wiring import Workplace
 
 EPILOG = """\b
 Examples:
@@ -81,17 +76,23 @@ def list_settings(as_json: bool) -> int:
 
 
 def _list(*, as_json: bool) -> int:
-    place = _place()
-    for problem in place.settings.problems:
+    desk = _desk()
+    settings = desk.settings()
+    for problem in settings.problems:
         warn(str(problem))
+    listed = desk.listed(settings)
     if as_json:
+        project = desk.project_file
         document = {
-            "files": {"project": _text(place.location.config), "user": str(place.paths.user_settings)},
-            "settings": [_document(place, setting) for setting in SETTINGS],
+            "files": {
+                "project": None if project is None else str(project),
+                "user": str(desk.paths.user_settings),
+            },
+            "settings": [_document(shown) for shown in listed],
         }
         print(json.dumps(document, indent=1))
         return 0
-    rows = [(s.key, _value(place, s), _source(place, s), s.about) for s in SETTINGS]
+    rows = [(s.setting.key, s.value, s.source, s.setting.about) for s in listed]
     print(table(("SETTING", "VALUE", "SOURCE", "MEANS"), rows))
     return 0
 
@@ -101,9 +102,8 @@ def _list(*, as_json: bool) -> int:
 @options.json_output
 def get(key: str, as_json: bool) -> int:
     """Print one setting's value."""
-    place = _place()
-    setting = setting_of(key)
-    print(json.dumps(_document(place, setting)) if as_json else _value(place, setting))
+    shown = _shown(_desk(), key)
+    print(json.dumps(_document(shown)) if as_json else shown.value)
     return 0
 
 
@@ -113,14 +113,12 @@ def get(key: str, as_json: bool) -> int:
 @in_project
 def set_value(key: str, value: str, in_project: bool) -> int:
     """Set a value in your file, or the project's; comments and order of the file stay."""
-    place = _place()
-    file = _file(place, in_project=in_project)
-    write_setting(file, key, value, project=in_project)
+    desk = _desk()
+    file = desk.set(key, value, project=in_project)
     print(f"{key} = {value} in {file}", file=sys.stderr)
-    now = _place()
-    source = now.settings.sources.get(key)
-    if source is not None and source != str(file):
-        warn(f"{source} wins over it: {_value(now, setting_of(key))} holds")
+    shown = _shown(desk, key)
+    if shown.source != ("project" if in_project else "yours"):
+        warn(f"{shown.source} wins over it: {shown.value} holds")
     return 0
 
 
@@ -129,12 +127,11 @@ def set_value(key: str, value: str, in_project: bool) -> int:
 @in_project
 def unset(key: str, in_project: bool) -> int:
     """Take a value out of a file, so that the next one in line holds."""
-    place = _place()
-    file = _file(place, in_project=in_project)
-    if remove_setting(file, key) is None:
-        print(f"{key} is not set in {file}", file=sys.stderr)
+    desk = _desk()
+    if not desk.unset(key, project=in_project):
+        print(f"{key} is not set there", file=sys.stderr)
     else:
-        print(f"{key} = {_value(_place(), setting_of(key))} holds now", file=sys.stderr)
+        print(f"{key} = {_shown(desk, key).value} holds now", file=sys.stderr)
     return 0
 
 
@@ -142,7 +139,7 @@ def unset(key: str, in_project: bool) -> int:
 @in_project
 def path(in_project: bool) -> int:
     """Print where the settings file is, or would be."""
-    print(_file(_place(), in_project=in_project))
+    print(_desk().file(project=in_project))
     return 0
 
 
@@ -155,46 +152,25 @@ def schema() -> int:
     return 0
 
 
-def _place() -> Workplace:
+def _desk() -> SettingsDesk:
     from app.wiring import find_workplace
 
-    return find_workplace()
+    place = find_workplace()
+    return SettingsDesk(place.paths, place.location)
 
 
-def _file(place: Workplace, *, in_project: bool) -> Path:
-    if not in_project:
-        return place.paths.user_settings
-    if place.location.config is None:
-        raise UsageProblem(
-            f"there is no {CONFIG} here or above", f"touch {CONFIG} in the project's folder first"
-        )
-    return place.location.config
+def _shown(desk: SettingsDesk, key: str) -> Shown:
+    return desk.shown(desk.settings(), setting_of(key))
 
 
-def _value(place: Workplace, setting: Setting) -> str:
-    if setting.project_only:
-        return str(place.location.root)
-    return shown_value(value_of(place.settings, setting))
-
-
-def _source(place: Workplace, setting: Setting) -> str:
-    source = place.settings.sources.get(setting.key, "default")
-    if source == str(place.paths.user_settings):
-        return "yours"
-    return "project" if source == _text(place.location.config) else source
-
-
-def _document(place: Workplace, setting: Setting) -> dict[str, object]:
+def _document(shown: Shown) -> dict[str, object]:
+    setting = shown.setting
     return {
         "key": setting.key,
-        "value": _value(place, setting),
-        "source": _source(place, setting),
+        "value": shown.value,
+        "source": shown.source,
         "default": shown_value(setting.default),
         "variable": setting.env,
         "choices": list(setting.choices),
         "means": setting.about,
     }
-
-
-def _text(file: Path | None) -> str | None:
-    return None if file is None else str(file)

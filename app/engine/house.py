@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from app.engine.latency.lab import Lab
     from app.engine.machines import MachinesApi
     from app.engine.snapshots import SnapshotsApi
+    from app.settings_desk import SettingsDesk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,8 @@ class House:
     snapshots: SnapshotsApi | None = None
     lab: Lab | None = None
     """Takes and keeps measurements of latency."""
+    settings: SettingsDesk | None = None
+    """The settings files and the keys file."""
 
     async def close(self) -> None:
         """Let go of what the house holds for this process."""

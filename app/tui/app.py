@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -102,6 +102,8 @@ class Workbench(App[int]):
         """Tells how busy the host is, from 0 to 1."""
         self.rows = TestRows()
         self.session: RunSession | None = None
+        self.key_changes: dict[str, str] = {}
+        """Keys that a person gave to actions, by the actions' ids."""
         self.run_views: set[RunScreen] = set()
         """Every screen that shows a run."""
         self.walk: Walk = walk_in
@@ -124,6 +126,8 @@ class Workbench(App[int]):
         for known in theme.THEMES:
             self.register_theme(known)
         self.theme = theme_name if theme_name in self.available_themes else theme.DARK.name
+        self._theme_set = self.theme
+        """The theme that the settings named last; a key may have changed it since."""
 
         self.add_mode(places.TESTS, lambda: self.tests_screen)
         for place in places.PLACES:
@@ -143,6 +147,7 @@ class Workbench(App[int]):
 
     def on_mount(self) -> None:
         """Read the registry."""
+        self.load_keys()
         self.load_registry()
 
     # places
@@ -173,6 +178,31 @@ class Workbench(App[int]):
         await self.switch_mode(place)
         if place == "run":
             await self._show_session()
+
+    def apply_keys(self, changes: Mapping[str, str]) -> None:
+        """Give actions other keys, at once and everywhere.
+
+        Args:
+            changes: Keys as Textual calls them, separated by commas, by the ids of actions.
+        """
+        self.key_changes = dict(changes)
+        self.set_keymap(self.key_changes)
+
+    def load_keys(self) -> None:
+        """Read the person's keys, and say what is wrong with them."""
+        desk = self.house.settings
+        if desk is None:
+            return
+        found = desk.keys({key.id for _, key in keymap.all_keys()})
+        self.apply_keys(found.changes)
+        for problem in found.problems:
+            self.notify(str(problem), title="keys.toml", severity="warning", timeout=10, markup=False)
+
+    def apply_settings(self, settings: Settings) -> None:
+        """Take over what can be changed while the workbench is open."""
+        if settings.ui.theme in self.available_themes and settings.ui.theme != self._theme_set:
+            self._theme_set = settings.ui.theme
+            self.theme = settings.ui.theme
 
     # the registry
 
@@ -442,7 +472,7 @@ class Workbench(App[int]):
                 reason = screen.why_not(name)
                 if not reason and not screen.check_action(name, ()):
                     continue
-                label = f"{key.label.capitalize()} ({keymap.shown(key.keys)})"
+                label = f"{key.label.capitalize()} ({keymap.shown(keymap.keys_of(key, self.key_changes))})"
                 if reason:
                     # Offered all the same, so that who looks for it finds out why it is not there.
                     tell = partial(self.notify, reason, title=key.label.capitalize(), markup=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
@@ -126,6 +127,25 @@ SCOPES: dict[str, tuple[Key, ...]] = {
         Key("output.copy", "y", "copy", "copy", "Copy the selected text, or what is in view.", True),
         Key("output.back", "escape", "back", "back", "Back to the run.", True),
     ),
+    "settings": (
+        Key("settings.edit", "e", "edit", "edit", "Give the setting another value.", True),
+        Key("settings.reset", "d,delete", "reset", "reset", "Take the value out of its file.", True),
+        Key("settings.undo", "u", "undo", "undo", "Take the last change back.", True),
+        Key("settings.file", "p", "file", "file", "Let changes go to your file, or the project's.", True),
+        Key(
+            "settings.keys", "K", "keys", "keys", "Every key of the workbench, and another one for it.", True
+        ),
+        Key("settings.copy", "y", "copy", "copy", "Copy the setting as a line."),
+        Key("settings.back", "escape", "back", "tests", "Back to the tests."),
+    ),
+    "keys": (
+        Key("keys.change", "e", "change", "change", "Press another key for the action.", True),
+        Key("keys.add", "plus", "add", "add", "Press one more key for the action.", True),
+        Key("keys.reset", "d,delete", "reset", "reset", "Give the action its default keys.", True),
+        Key("keys.undo", "u", "undo", "undo", "Take the last change back.", True),
+        Key("keys.filter", "slash", "filter", "filter", "Filter the actions.", True, True),
+        Key("keys.back", "escape", "back", "back", "Back to the settings.", True),
+    ),
     "list": (
         Key("list.up", "up,k", "move(-1)", "up", "Up and down."),
         Key("list.down", "down,j", "move(1)", "down"),
@@ -244,11 +264,64 @@ def bindings(scope: str) -> list[BindingType]:
                     key.label,
                     show=key.footer and position == 0,
                     priority=key.priority,
-                    id=key.id if position == 0 else f"{key.id}.{position + 1}",
+                    id=key.id,
                     tooltip=key.help,
                 )
             )
     return found
+
+
+def all_keys() -> Iterator[tuple[str, Key]]:
+    """Yield every key with its scope, those that people are told of."""
+    for scope, keys in SCOPES.items():
+        for key in keys:
+            yield scope, key
+
+
+def keys_of(key: Key, changes: Mapping[str, str]) -> str:
+    """Return the keys that an action has, by a person's changes or by default."""
+    return changes.get(key.id, key.keys)
+
+
+_EVERYWHERE = frozenset({"app", "list", "log"})
+"""Scopes that hold together with the scope of any place."""
+_APART = frozenset({"entry", "confirm", "confirm-buttons", "report", "close", "terminal"})
+"""Scopes that hold alone: dialogs, and what follows the prefix key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Two actions that one key would have at the same time."""
+
+    name: str
+    """The key, as Textual calls it."""
+    first: Key
+    second: Key
+
+
+def clashes(changes: Mapping[str, str]) -> list[Clash]:
+    """Return where a changed key is also another action's, in scopes that hold at the same time."""
+    everything = list(all_keys())
+    found: list[Clash] = []
+    for scope, key in everything:
+        if key.id not in changes:
+            continue
+        for other_scope, other in everything:
+            if other.id == key.id or not _together(scope, other_scope):
+                continue
+            if other.id in changes and other.id < key.id:
+                continue  # told from the other side
+            both = set(keys_of(key, changes).split(",")) & set(keys_of(other, changes).split(","))
+            found += [Clash(name, key, other) for name in sorted(both)]
+    return found
+
+
+def _together(scope: str, other: str) -> bool:
+    if scope == other:
+        return True
+    if scope in _APART or other in _APART:
+        return False
+    return scope in _EVERYWHERE or other in _EVERYWHERE
 
 
 _NAMES = {
@@ -258,6 +331,7 @@ _NAMES = {
     "plus": "+",
     "minus": "-",
     "space": "space",
+    "delete": "del",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "percent_sign": "%",

@@ -44,9 +44,16 @@ def _terminals() -> Screen[None]:
     return NoTerminalScreen()
 
 
+def _settings() -> Screen[None]:
+    from app.tui.screens.settings import SettingsScreen
+
+    return SettingsScreen()
+
+
 PLACES: tuple[Place, ...] = (
     Place("run", "Run", "Run", "2", "The run that goes on, or the last one.", _run),
     Place("terminals", "Terminals", "Term", "3", "The terminals that are open.", _terminals),
+    Place("settings", "Settings", "Set", "0", "Every setting, and the keys.", _settings),
 )
 """All places but the tests, which the app makes itself, in the order of their keys."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from rich.table import Table
@@ -102,9 +103,11 @@ class Help(ModalScreen[None]):
         table.add_column(width=11, no_wrap=True)
         table.add_column()
         colour = self.app.theme_variables["primary"]
+        changes: Mapping[str, str] = getattr(self.app, "key_changes", {})
         for key in keymap.SCOPES[scope]:
             if key.help:
-                table.add_row(Text(keymap.shown(key.keys), style=f"bold {colour}"), Text(key.help))
+                keys = keymap.shown(keymap.keys_of(key, changes))
+                table.add_row(Text(keys, style=f"bold {colour}"), Text(key.help))
         return table
 
     def on_mount(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar
 
 from textual import events, on
@@ -28,7 +28,6 @@ from app.tui.terminal.recording import Recording
 from app.tui.terminal.splits import Direction, Splits
 from app.tui.widgets.gauge import Gauge
 
-_ACTIONS = {name: key.action for key in keymap.SCOPES["terminal"] for name in key.keys.split(",")}
 _CONSOLE = "console"
 _WIDE = 100
 """Columns from which on one more pane goes beside another and not below it."""
@@ -218,7 +217,7 @@ class TerminalScreen(VmScreen):
                     other.send(data)
 
     def _command(self, pane: TerminalPane, key: str) -> None:
-        action = self._actions.get(_ACTIONS.get(key, ""))
+        action = self._actions.get(self._named().get(key, ""))
         if action is not None:
             action(pane)
         elif key.isdecimal() and len(key) == 1:
@@ -226,6 +225,15 @@ class TerminalScreen(VmScreen):
         else:
             name = prefix_name(self._prefix)
             self.notify(f"No such key after {name}; {name} ? lists them.", severity="warning")
+
+    def _named(self) -> dict[str, str]:
+        """Return the actions by the keys that a person has for them."""
+        changes: Mapping[str, str] = getattr(self.app, "key_changes", {})
+        return {
+            name: key.action
+            for key in keymap.SCOPES["terminal"]
+            for name in keymap.keys_of(key, changes).split(",")
+        }
 
     def _toggle_broadcast(self) -> None:
         self.broadcast = not self.broadcast
