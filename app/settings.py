@@ -37,7 +37,7 @@ from registry.model import Keep, Problem, Severity
 
 ACCELERATORS = ("auto", "tcg", "kvm", "hvf")
 ISOLATIONS = ("auto", "off")
-THEMES = ("vmbench-dark", "vmbench-light")
+NOTIFY = ("auto", "osc9", "osc777", "bell", "off")
 EMULATORS = ("pyte", "ghostty")
 PREFIX = "ctrl+g"
 """Neither tmux's (ctrl+b) nor screen's (ctrl+a), and a shell only rings the bell for it."""
@@ -74,6 +74,12 @@ class UiSettings:
     """How the workbench looks."""
 
     theme: str = "vmbench-dark"
+    notify: str = "auto"
+    """How the end of a long run is told outside the workbench: a desktop notification, a bell, or not."""
+    notify_after: int = 20
+    """Seconds that a run takes at least before its end is told so."""
+    animation: bool = False
+    """Whether anything moves, such as a list that glides."""
     prefix: str = PREFIX
     """Key of terminals that is the workbench's own, as Textual calls it."""
     gauge: bool = True
@@ -132,6 +138,8 @@ class Setting:
     parse: Callable[[object], object]
     about: str
     project_only: bool = False
+    otherwise: str = "auto"
+    """What people read where nobody sets it and the default is ``None``."""
 
     @property
     def schema(self) -> Mapping[str, object]:
@@ -155,7 +163,7 @@ REGISTRY_ENV = "VMBENCH_REGISTRY"
 SETTINGS: tuple[Setting, ...] = (
     Setting("registry", REGISTRY_ENV, TEXT, "folder of the registry", project_only=True),
     Setting("run.parallel", "VMBENCH_PARALLEL", PARALLEL, 'machines at once, or "auto"'),
-    Setting("run.keep", "VMBENCH_KEEP", KEEP, "when a machine is left after its test"),
+    Setting("run.keep", "VMBENCH_KEEP", KEEP, "when a machine is left after its test", otherwise="never"),
     Setting("run.retry_errors", "VMBENCH_RETRY_ERRORS", count(0), "retries after an error of the host"),
     Setting("run.backend", "VMBENCH_BACKEND", TEXT, "backend of tests that name none"),
     Setting("run.accel", "VMBENCH_ACCEL", choice(*ACCELERATORS), "accelerator of QEMU machines"),
@@ -169,10 +177,19 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("terminal.record_input", "VMBENCH_RECORD_INPUT", SWITCH, "record what is typed, too"),
     Setting("terminal.cast_version", "VMBENCH_CAST_VERSION", CAST_VERSION, "asciicast version"),
     Setting("terminal.emulator", "VMBENCH_EMULATOR", choice(*EMULATORS), "what draws terminals"),
-    Setting("ui.theme", "VMBENCH_THEME", choice(*THEMES), "theme of the workbench"),
+    Setting("ui.theme", "VMBENCH_THEME", TEXT, "theme of the workbench"),
+    Setting("ui.notify", "VMBENCH_NOTIFY", choice(*NOTIFY), "how the end of a long run is told"),
+    Setting("ui.notify_after", "VMBENCH_NOTIFY_AFTER", count(0), "seconds from which a run is long"),
+    Setting("ui.animation", "VMBENCH_ANIMATION", SWITCH, "whether anything moves"),
     Setting("ui.gauge", "VMBENCH_GAUGE", SWITCH, "whether it shows what keys cost just now"),
     *(
-        Setting(f"latency.{name}", f"VMBENCH_LATENCY_{name.upper()}", MILLISECONDS, "limit, in milliseconds")
+        Setting(
+            f"latency.{name}",
+            f"VMBENCH_LATENCY_{name.upper()}",
+            MILLISECONDS,
+            "limit, in milliseconds",
+            otherwise="none",
+        )
         for name in LIMITS
     ),
 )

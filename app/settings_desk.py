@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.keys_file import Keys, load_keys, write_keys
 from app.paths import Paths
-from app.settings import SETTINGS, Setting, Settings, SettingsError, load_settings, value_of
+from app.settings import SECTIONS, SETTINGS, Setting, Settings, SettingsError, load_settings, value_of
 from app.settings_file import Change, remove_setting, shown_value, undo, write_setting
 from registry.location import Location
 
@@ -78,7 +78,9 @@ class SettingsDesk:
 
     def listed(self, settings: Settings) -> list[Shown]:
         """Return every setting with its value and its source."""
-        return [self.shown(settings, setting) for setting in SETTINGS]
+        sections = ["", *SECTIONS]
+        ordered = sorted(SETTINGS, key=lambda s: sections.index(s.key.rpartition(".")[0]))
+        return [self.shown(settings, setting) for setting in ordered]
 
     def shown(self, settings: Settings, setting: Setting) -> Shown:
         """Return one setting with its value and its source."""
@@ -92,7 +94,8 @@ class SettingsDesk:
             source = YOURS
         elif source == str(self.project_file):
             source = PROJECT
-        return Shown(setting=setting, value=shown_value(value_of(settings, setting)), source=source)
+        value = shown_value(value_of(settings, setting), setting)
+        return Shown(setting=setting, value=value, source=source)
 
     def set(self, key: str, text: str, *, project: bool = False) -> Path:
         """Set a value in the user's or the project's file, and return the file.

@@ -117,10 +117,10 @@ def undo(change: Change) -> None:
         _put(change.file, change.before)
 
 
-def shown_value(value: object) -> str:
+def shown_value(value: object, setting: Setting) -> str:
     """Return a setting's value as a person reads it."""
     if value is None:
-        return "auto"
+        return setting.otherwise
     if isinstance(value, bool):
         return "true" if value else "false"
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -33,5 +33,7 @@ def _of(setting: Setting) -> dict[str, object]:
     found: dict[str, object] = {"description": setting.about, **setting.schema}
     if setting.default is not None:
         default = setting.default
-        found["default"] = default if isinstance(default, bool | int | float | str) else shown_value(default)
+        found["default"] = (
+            default if isinstance(default, bool | int | float | str) else shown_value(default, setting)
+        )
     return found

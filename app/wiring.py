@@ -164,8 +164,10 @@ def make_snapshots(paths: Paths) -> Snapshots:
 def make_house(place: Workplace) -> House:
     """Return what outlives a run, for the workbench opened at ``place``."""
     from app.engine.house import House
+    from app.settings_desk import SettingsDesk
 
     return House(
+        settings=SettingsDesk(place.paths, place.location),
         machines=make_machines(place.paths, place.settings),
         snapshots=make_snapshots(place.paths),
         lab=make_lab(place.paths, place.settings),

@@ -169,7 +169,7 @@ def _document(shown: Shown) -> dict[str, object]:
         "key": setting.key,
         "value": shown.value,
         "source": shown.source,
-        "default": shown_value(setting.default),
+        "default": shown_value(setting.default, setting),
         "variable": setting.env,
         "choices": list(setting.choices),
         "means": setting.about,

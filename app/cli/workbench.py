@@ -15,7 +15,7 @@ def open_workbench(*, registry: str | None = None, project: str | None = None) -
         from app.cli.run import run_tests
 
         return run_tests(RunOptions(), registry=registry, project=project)
-    from app.tui.app import run_workbench
+    from app.tui.app import Workbench, run_app
     from app.tui.terminals import TerminalOptions
     from app.wiring import find_workplace, make_engine, make_house, reclaim
 
@@ -25,10 +25,13 @@ def open_workbench(*, registry: str | None = None, project: str | None = None) -
     for message in reclaim(place.paths):
         print(message, file=sys.stderr)
     terminals = TerminalOptions.of(place.settings, place.paths.recordings)
-    return run_workbench(
-        make_engine(place),
-        settings=place.settings,
-        terminals=terminals,
-        house=make_house(place),
-        recall=place.paths.state / "recall.json",
+    return run_app(
+        Workbench(
+            make_engine(place),
+            theme_name=place.settings.ui.theme,
+            terminals=terminals,
+            house=make_house(place),
+            recall=place.paths.state / "recall.json",
+            settings=place.settings,
+        )
     )

@@ -18,14 +18,15 @@ from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.driver import Driver
+from textual.notifications import Notify
 from textual.screen import Screen
 
 from app.engine.api import EngineApi, RunOptions
 from app.engine.events import Outcome
 from app.engine.house import House
 from app.engine.latency.hostload import HostLoad
-from app.engine.latency.limits import Limits
 from app.engine.masking import secrets_of
+from app.notices import sequence, way_of
 from app.settings import Settings
 from app.tui import keymap, places, signs, theme
 from app.tui.clock import Clock
@@ -48,8 +49,13 @@ from app.tui.screens.terminal import TerminalScreen
 from app.tui.screens.tests import TestsScreen
 from app.tui.terminals import TerminalOptions, machine_screen, play_one_of
 from app.tui.test_rows import TestRows
+from app.tui.user_themes import UserThemes, load_themes, stamp_of
 from app.tui.walk_in import Walk, walk_in
 
+TOASTS = 3
+"""Notices that are shown at the same time, at most."""
+THEMES_PERIOD = 1.0
+"""Seconds between two looks at the person's own themes."""
 GONE_LIMIT = 3.0
 """Seconds the app has to end by itself after its terminal went away."""
 FRAME = 1 / 15
@@ -66,8 +72,7 @@ class Workbench(App[int]):
         house: What outlives a run: machines, snapshots, past runs and the like.
         terminals: What its terminals are told by the settings.
         recall: Where earlier searches and filters are kept; ``None`` for nowhere.
-        gauge: Whether the bottom line shows what keys cost.
-        slow: Milliseconds from which on it says that they are slow.
+        settings: The settings.
     """
 
     TITLE = "vmbench"
@@ -85,19 +90,21 @@ class Workbench(App[int]):
         house: House | None = None,
         terminals: TerminalOptions | None = None,
         recall: Path | None = None,
-        gauge: bool = True,
-        slow: float = Limits().paint_p99,
+        settings: Settings | None = None,
     ) -> None:
         super().__init__()
         self.terminals = terminals or TerminalOptions()
+        self.settings = settings or Settings()
+        """The settings as they were read last."""
         self.engine = engine
         self.house = house or House()
         self.clock = clock or Clock()
-        self.feel = Feel() if gauge else None
+        self.feel = Feel() if self.settings.ui.gauge else None
         """What the person just felt; nothing where the gauge is turned off."""
         self.recall = Recall(recall)
         """Earlier searches and filters."""
-        self.slow = slow
+        self.slow = self.settings.latency.paint_p99
+        """Milliseconds from which on the gauge says that keys are slow."""
         self.busy: Callable[[], float] = HostLoad().busy
         """Tells how busy the host is, from 0 to 1."""
         self.rows = TestRows()
@@ -112,7 +119,7 @@ class Workbench(App[int]):
         """Sees to the end after a hang-up."""
         self.fault: BaseException | None = None
         """What ended the app, if it was a fault of its own."""
-        self.animation_level = "none"
+        self.animation_level = "basic" if self.settings.ui.animation else "none"
         self.redraw_due = False
         """Whether a redraw of the run was asked for and is still to come."""
         self._redraw_cost = 0.0
@@ -126,8 +133,7 @@ class Workbench(App[int]):
         for known in theme.THEMES:
             self.register_theme(known)
         self.theme = theme_name if theme_name in self.available_themes else theme.DARK.name
-        self._theme_set = self.theme
-        """The theme that the settings named last; a key may have changed it since."""
+        self._themes_read = False
 
         self.add_mode(places.TESTS, lambda: self.tests_screen)
         for place in places.PLACES:
@@ -148,6 +154,7 @@ class Workbench(App[int]):
     def on_mount(self) -> None:
         """Read the registry."""
         self.load_keys()
+        self.watch_themes()
         self.load_registry()
 
     # places
@@ -200,9 +207,44 @@ class Workbench(App[int]):
 
     def apply_settings(self, settings: Settings) -> None:
         """Take over what can be changed while the workbench is open."""
-        if settings.ui.theme in self.available_themes and settings.ui.theme != self._theme_set:
-            self._theme_set = settings.ui.theme
-            self.theme = settings.ui.theme
+        before, self.settings = self.settings, settings
+        if settings.ui.theme != before.ui.theme:
+            self._take_theme(settings.ui.theme)
+        self.animation_level = "basic" if settings.ui.animation else "none"
+
+    def _take_theme(self, name: str) -> None:
+        if name in self.available_themes:
+            self.theme = name
+        else:
+            self.notify(f"There is no theme {name}; the palette lists those there are.", severity="warning")
+
+    def themes_changed(self, found: UserThemes) -> None:
+        """Take over the person's own themes: new ones are offered, the one in use is drawn anew."""
+        for known in found.themes:
+            self.register_theme(known)
+            if known.name == self.theme:
+                # Only another name makes Textual look at a theme's colours again.
+                self.theme = theme.other(known.name)
+                self.theme = known.name
+        if not self._themes_read and self.settings.ui.theme != self.theme:
+            self._take_theme(self.settings.ui.theme)
+        self._themes_read = True
+        for problem in found.problems:
+            self.notify(problem, title="Theme", severity="warning", timeout=10, markup=False)
+
+    @work(group="themes", exit_on_error=False)
+    async def watch_themes(self) -> None:
+        """Read the person's own themes, now and whenever a file of them changes."""
+        desk = self.house.settings
+        if desk is None:
+            return
+        folder, seen = desk.paths.user_themes, None
+        while True:
+            stamp = await asyncio.to_thread(stamp_of, folder)
+            if stamp != seen:
+                seen = stamp
+                self.themes_changed(await asyncio.to_thread(load_themes, folder))
+            await asyncio.sleep(THEMES_PERIOD)
 
     # the registry
 
@@ -353,11 +395,30 @@ class Workbench(App[int]):
         ):
             if number:
                 counts.append(f"{number} {word}")
+        words = f"{', '.join(counts)} in {signs.duration(finished.duration)}."
+        title = "Run cancelled" if finished.cancelled else "Run finished"
         self.notify(
-            f"{', '.join(counts)} in {signs.duration(finished.duration)}.",
-            title="Run cancelled" if finished.cancelled else "Run finished",
+            words,
+            title=title,
             severity="error" if bad else "warning" if finished.cancelled else "information",
         )
+        if finished.duration >= self.settings.ui.notify_after and not finished.cancelled:
+            self.tell_outside(title, words)
+
+    def tell_outside(self, title: str, words: str) -> None:
+        """Tell something to a person who looks elsewhere, as the settings want it."""
+        way = way_of(self.settings.ui.notify, os.environ)
+        if self._driver is not None and not self.is_headless and not self.is_web:
+            self._driver.write(sequence(way, f"vmbench: {title}", words))
+
+    def on_notify(self, event: Notify) -> None:
+        """Keep notices from piling up: one of a kind, and three in all."""
+        shown = list(self._notifications)
+        fresh = event.notification
+        for old in shown:
+            same = (old.message, old.title) == (fresh.message, fresh.title)
+            if same or (old in shown[: 1 - TOASTS] and old in self._notifications):
+                self._unnotify(old, refresh=False)
 
     @work(group="view", exclusive=True, exit_on_error=False)
     async def view_run(self) -> None:
@@ -525,7 +586,7 @@ class Workbench(App[int]):
             self.exit(code, return_code=code)
 
     def _fatal_error(self) -> None:
-        """End without a traceback on the terminal; replaces Textual's own way, ``run_workbench`` raises."""
+        """End without a traceback on the terminal; replaces Textual's own way, ``run_app`` raises."""
         self.fault = sys.exc_info()[1]
         self._close_messages_no_wait()
 
@@ -543,42 +604,12 @@ class Workbench(App[int]):
             self.push_screen(Report(text))
 
 
-def run_workbench(
-    engine: EngineApi,
-    *,
-    settings: Settings | None = None,
-    house: House | None = None,
-    terminals: TerminalOptions | None = None,
-    recall: Path | None = None,
-) -> int:
-    """Open the workbench on this terminal and return its exit code when it was left.
-
-    Args:
-        engine: What it reads and commands; closed when the workbench is left.
-        settings: How it looks, and from when on keys are slow; the defaults unless given.
-        house: What outlives a run.
-        terminals: What its terminals are told by the settings.
-        recall: Where earlier searches and filters are kept.
+def run_app(workbench: Workbench) -> int:
+    """Open a workbench on this terminal and return its exit code when it was left; its engine is closed.
 
     Raises:
         Exception: a fault of the workbench's own ended it; the engine is closed and the terminal restored.
     """
-    settings = settings or Settings()
-    return run_app(
-        Workbench(
-            engine,
-            theme_name=settings.ui.theme,
-            house=house,
-            terminals=terminals,
-            recall=recall,
-            gauge=settings.ui.gauge,
-            slow=settings.latency.paint_p99,
-        )
-    )
-
-
-def run_app(workbench: Workbench) -> int:
-    """Open a workbench on this terminal; see ``run_workbench``."""
     return asyncio.run(_run(workbench, workbench.engine))
 
 

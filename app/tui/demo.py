@@ -24,7 +24,11 @@ from app.engine.events import (
     TestFinished,
     TestStarted,
 )
+from app.engine.house import House
 from app.logs.times import Times, beside
+from app.paths import Paths
+from app.settings_desk import SettingsDesk
+from registry.location import Kind, Location
 from registry.model import (
     AddStep,
     ConsoleStep,
@@ -471,3 +475,14 @@ def _record_test(
         ),
     )
     return now + 0.25, outcome
+
+
+def house() -> House:
+    """Return what the workbench shows beside the recorded run."""
+    home = Path("/home/ada")
+    paths = Paths(
+        cache=home / ".cache/vmbench", state=home / ".local/state/vmbench", config=home / ".config/vmbench"
+    )
+    location = Location(kind=Kind.REGISTRY, root=ROOT)
+    desk = SettingsDesk(paths, location, environ={"VMBENCH_PARALLEL": "3"})
+    return House(settings=desk)

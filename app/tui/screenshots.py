@@ -166,6 +166,16 @@ async def _background(pilot: Pilot[int], engine: ReplayEngine) -> None:
     await pilot.pause()
 
 
+async def _settings(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _nothing(pilot, engine)
+    await pilot.press("0", *["down"] * 2)
+
+
+async def _keys(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _settings(pilot, engine)
+    await pilot.press("K", "down")
+
+
 async def _help(pilot: Pilot[int], engine: ReplayEngine) -> None:
     await _listed(pilot, engine)
     await pilot.press("question_mark")
@@ -189,6 +199,8 @@ SCENES: dict[str, Scene] = {
     "console-filtered": Scene(_console_filtered),
     "consoles": Scene(_consoles),
     "output": Scene(_output),
+    "settings": Scene(_settings),
+    "keys": Scene(_keys),
     "help": Scene(_help),
     "confirm": Scene(_confirm),
 }
@@ -213,7 +225,7 @@ def stage(scene: Scene, folder: Path, theme_name: str) -> tuple[Workbench, Repla
         folder=folder,
     )
     clock = Clock(mono=lambda: 1000.0, wall=lambda: demo.EPOCH)
-    return Workbench(engine, theme_name=theme_name, clock=clock), engine
+    return Workbench(engine, theme_name=theme_name, clock=clock, house=demo.house()), engine
 
 
 async def draw(name: str, size: tuple[int, int], theme_name: str) -> str:

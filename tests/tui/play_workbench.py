@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.engine.events import MachineCreated
 from app.tui import demo
-from app.tui.app import run_workbench
+from app.tui.app import Workbench, run_app
 from app.tui.replay import ReplayEngine
 
 
@@ -45,7 +45,7 @@ def main() -> int:
             created = next(s.event for s in engine.record if isinstance(s.event, MachineCreated))
             console = Path(created.console)
             threading.Thread(target=flood, args=(console, stop), daemon=True).start()
-        code = run_workbench(engine)
+        code = run_app(Workbench(engine))
         stop.set()
     return code
 

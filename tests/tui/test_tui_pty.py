@@ -69,7 +69,7 @@ def test_a_fault_of_its_own_closes_the_engine_and_restores_the_terminal(tmp_path
         "app.Workbench.on_registry_loaded = fails\n"
         "engine = replay.ReplayEngine(demo.registry())\n"
         "try:\n"
-        "    app.run_workbench(engine)\n"
+        "    app.run_app(app.Workbench(engine))\n"
         "except ValueError as fault:\n"
         "    print('told:', fault, 'closed:', engine.closed)\n"
     )

@@ -141,7 +141,7 @@ def test_a_bar_never_hides_a_failure_nor_claims_the_end() -> None:
 
 
 def test_every_key_has_an_id_and_no_screen_has_two_meanings_for_one() -> None:
-    ids = [b.id for scope in SCOPES for b in bindings(scope)]
+    ids = [key.id for keys in SCOPES.values() for key in keys]
     assert all(ids)
     assert len(ids) == len(set(ids))
     for screen, panes in {"tests": ["list"], "run": ["log", "list"], "output": ["log"]}.items():

@@ -110,12 +110,12 @@ class KeysScreen(VmScreen):
 
     def on_mount(self) -> None:
         """List them."""
-        self.list.border_title = "keys"
-        self.set_focus(self.list)
+        self.rows_list.border_title = "keys"
+        self.set_focus(self.rows_list)
         self.reload()
 
     @property
-    def list(self) -> KeyList:
+    def rows_list(self) -> KeyList:
         """The list."""
         return self.query_one("#keys-list", KeyList)
 
@@ -128,7 +128,7 @@ class KeysScreen(VmScreen):
             hay = f"{key.id} {keymap.shown(keymap.keys_of(key, changes))} {key.help} {key.label}".lower()
             if all(word in hay for word in words):
                 rows.append((scope, key))
-        self.list.show(rows, dict(changes))
+        self.rows_list.show(rows, dict(changes))
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append(signs.counted(len(rows), "action"))
         if changes:
@@ -166,7 +166,7 @@ class KeysScreen(VmScreen):
         self._ask(add=True)
 
     def _ask(self, *, add: bool) -> None:
-        key = self.list.current
+        key = self.rows_list.current
         if key is None:
             return
 
@@ -216,7 +216,7 @@ class KeysScreen(VmScreen):
 
     def action_reset(self) -> None:
         """Give an action its default keys."""
-        key = self.list.current
+        key = self.rows_list.current
         if key is not None and key.id in self.workbench.key_changes:
             self._save(key, None)
         else:
@@ -246,11 +246,11 @@ class KeysScreen(VmScreen):
     def action_keep_entry(self) -> None:
         """Keep the filter and go to the list."""
         self.set_class(bool(self.query_one("#filter", Entry).value), "-filtered")
-        self.set_focus(self.list)
+        self.set_focus(self.rows_list)
 
     def action_focus_list(self) -> None:
         """Go from the filter to the list."""
-        self.set_focus(self.list)
+        self.set_focus(self.rows_list)
 
     def action_back(self) -> None:
         """End the filter, then go back to the settings."""
@@ -258,6 +258,6 @@ class KeysScreen(VmScreen):
         if self.has_class("-filtered"):
             entry.value = ""
             self.remove_class("-filtered")
-            self.set_focus(self.list)
+            self.set_focus(self.rows_list)
         else:
             self.dismiss()

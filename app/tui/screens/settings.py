@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widgets import Footer, Static
 
-from app.settings import Settings, SettingsError
+from app.settings import Setting, Settings, SettingsError
 from app.settings_desk import DEFAULT, PROJECT, SettingsDesk, Shown
 from app.settings_file import shown_value
 from app.tui import keymap, signs
@@ -110,9 +110,9 @@ class SettingsScreen(VmScreen):
 
     def on_mount(self) -> None:
         """Read them."""
-        self.list.border_title = "settings"
+        self.rows_list.border_title = "settings"
         self.query_one("#setting-details", Static).border_title = "details"
-        self.set_focus(self.list)
+        self.set_focus(self.rows_list)
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._tell())
 
     def on_screen_resume(self) -> None:
@@ -120,7 +120,7 @@ class SettingsScreen(VmScreen):
         self.reload()
 
     @property
-    def list(self) -> SettingsList:
+    def rows_list(self) -> SettingsList:
         """The list."""
         return self.query_one("#settings", SettingsList)
 
@@ -136,7 +136,7 @@ class SettingsScreen(VmScreen):
             self.query_one("#title", Static).update("There are no settings in this workbench.")
             return
         settings = desk.settings()
-        self.list.show(desk.listed(settings))
+        self.rows_list.show(desk.listed(settings))
         self.workbench.apply_settings(settings)
         self._tell_title(desk, settings)
         self._tell()
@@ -157,7 +157,7 @@ class SettingsScreen(VmScreen):
         self.query_one("#title", Static).update(text, layout=False)
 
     def _tell(self) -> None:
-        shown = self.list.current
+        shown = self.rows_list.current
         details = self.query_one("#setting-details", Static)
         if shown is None:
             details.update("")
@@ -167,9 +167,13 @@ class SettingsScreen(VmScreen):
         text = Text()
         text.append(setting.key, "bold")
         text.append(f"\n{setting.about[:1].upper()}{setting.about[1:]}.\n\n")
-        told = [("value", shown.value), ("from", shown.source), ("default", shown_value(setting.default))]
-        if setting.choices:
-            told.append(("choices", ", ".join(setting.choices)))
+        told = [
+            ("value", shown.value),
+            ("from", shown.source),
+            ("default", shown_value(setting.default, setting)),
+        ]
+        if choices := self._choices(setting):
+            told.append(("choices", ", ".join(choices)))
         told.append(("variable", setting.env))
         for name, value in told:
             text.append(f"{name:<10}", dim)
@@ -177,6 +181,11 @@ class SettingsScreen(VmScreen):
         if shown.overridden:
             text.append(f"\n{self.why_not('edit')}\n", self.app.theme_variables["warning"])
         details.update(text)
+
+    def _choices(self, setting: Setting) -> list[str]:
+        if setting.key == "ui.theme":
+            return sorted(self.app.available_themes)
+        return [str(choice) for choice in setting.choices]
 
     @on(LineList.Moved, "#settings")
     def _moved(self) -> None:
@@ -191,7 +200,7 @@ class SettingsScreen(VmScreen):
 
     def why_not(self, action: str) -> str:
         """Say why an action cannot be done now."""
-        shown = self.list.current
+        shown = self.rows_list.current
         if self.desk is None:
             return "There are no settings in this workbench."
         if action in ("edit", "reset"):
@@ -208,16 +217,15 @@ class SettingsScreen(VmScreen):
     @work(exit_on_error=False)
     async def action_edit(self) -> None:
         """Ask for another value, and save it."""
-        shown, desk = self.list.current, self.desk
+        shown, desk = self.rows_list.current, self.desk
         reason = self.why_not("edit")
         if reason or shown is None or desk is None:
             self.notify(reason, severity="warning", markup=False)
             return
         setting = shown.setting
-        if setting.choices:
-            choices = [
-                Choice(str(c), str(c), hint="now" if str(c) == shown.value else "") for c in setting.choices
-            ]
+        there = self._choices(setting)
+        if there:
+            choices = [Choice(c, c, hint="now" if c == shown.value else "") for c in there]
             value = await self.app.push_screen_wait(Choose(setting.key, choices))
         else:
             hint = f"{setting.about} · enter saves, esc leaves it"
@@ -233,7 +241,7 @@ class SettingsScreen(VmScreen):
 
     def action_reset(self) -> None:
         """Take the value out of the file that holds it."""
-        shown, desk = self.list.current, self.desk
+        shown, desk = self.rows_list.current, self.desk
         reason = self.why_not("reset")
         if reason or shown is None or desk is None:
             self.notify(reason, severity="warning", markup=False)
@@ -275,7 +283,7 @@ class SettingsScreen(VmScreen):
 
     def action_copy(self) -> None:
         """Copy the setting as a line for a file."""
-        shown = self.list.current
+        shown = self.rows_list.current
         if shown is not None:
             self.app.copy_to_clipboard(f"{shown.setting.key} = {shown.value}")
             self.notify(f"Copied {shown.setting.key}.", markup=False)

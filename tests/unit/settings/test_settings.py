@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.paths import user_paths
-from app.settings import SETTINGS, THEMES, RunSettings, UiSettings, load_settings
+from app.settings import SETTINGS, RunSettings, UiSettings, load_settings
 from registry.model import Keep, Severity
 
 DOCS = Path(__file__).parents[3] / "docs" / "settings.md"
@@ -178,9 +178,3 @@ def test_folders_follow_their_variables(tmp_path: Path) -> None:
     for folder in (paths.cache, paths.state, paths.machines, paths.runs, paths.images):
         assert folder.stat().st_mode & 0o777 == 0o700
     paths.make()
-
-
-def test_the_themes_are_those_of_the_workbench() -> None:
-    from app.tui.theme import DARK, LIGHT
-
-    assert {DARK.name, LIGHT.name} == set(THEMES)
