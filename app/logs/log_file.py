@@ -54,6 +54,8 @@ class LogFile:
         self._modified = 0
         self._cut = False
         self._caught_up = False
+        self._behind = False
+        """Whether the last poll left something to read."""
         self._starts = array("Q", [0])
         """Newlines before each block: entry *i* counts those in the first ``i * BLOCK`` bytes."""
         self._newlines = 0
@@ -110,7 +112,9 @@ class LogFile:
             self._forget()
             self._reopen_if_replaced()
             return Change(reset=True, more=True)
-        replaced = self._reopen_if_replaced()
+        behind = self._behind
+        self._behind = False
+        replaced = not behind and self._reopen_if_replaced()
         if self._fd is None or self.stale:
             return Change()
         try:
@@ -120,18 +124,18 @@ class LogFile:
                 self._caught_up = True
                 self.times.poll()
                 return Change(reset=replaced)
-            if length < self.size or not self._same():
+            if length < self.size or not (behind or self._same()):
                 return self._was_cut()
             data = os.pread(self._fd, min(limit, length - self.size), self.size)
         except OSError:
             return Change(reset=replaced)
         self._take(data)
-        more = bool(data) and self.size < length
+        more = self._behind = bool(data) and self.size < length
         if not more:
             self._modified = status.st_mtime_ns
             if self._caught_up:
                 self.times.saw(self.size, self._newlines, self._clock())
-        self.times.poll()
+            self.times.poll()
         return Change(grown=bool(data), reset=replaced, more=more)
 
     def line(self, number: int) -> bytes:
@@ -276,7 +280,7 @@ class LogFile:
 
     def _forget(self) -> None:
         self.size = 0
-        self.stale = self._cut = self._caught_up = False
+        self.stale = self._cut = self._caught_up = self._behind = False
         self._modified = 0
         self._newlines = 0
         self._ends_open = False

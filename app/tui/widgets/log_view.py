@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -37,8 +38,12 @@ SOON = 0.01
 """Seconds until the next slice while a file grows."""
 AT_ONCE = 0.0005
 """Seconds until the next slice while a file is opened or searched: keys come first all the same."""
-BACKLOG = 1 << 20
-"""Bytes taken in by one slice that mean a file is being opened, not followed."""
+POLLED = 1 << 20
+"""Bytes that are taken in at once, at most."""
+BACKLOG = 2
+"""Times that in one slice that mean a file is being opened, not followed."""
+DRAWN = 0.25
+"""Seconds between two drawings while a file is opened."""
 BUDGET = 0.004
 """Seconds of work in one slice."""
 MOST_COPIED = 10_000
@@ -132,6 +137,9 @@ class LogView(ScrollView, can_focus=True):
         self._jump = False
         self._wanted: int | None = None
         self._scheduled = False
+        self._due = False
+        """Whether there is something new to draw."""
+        self._drawn_at = 0.0
 
     # what is shown
 
@@ -236,7 +244,8 @@ class LogView(ScrollView, can_focus=True):
             wait = None
         if wait is not None:
             self._scheduled = True
-            self.set_timer(wait, self._work)
+            # Textual's own timers never fire when the host takes the processor away as they begin.
+            asyncio.get_running_loop().call_later(wait, self.call_later, self._work)
         self._tell()
 
     def _slice(self, source: LogSource) -> float | None:
@@ -245,7 +254,7 @@ class LogView(ScrollView, can_focus=True):
         grown = more = False
         taken = 0
         while True:
-            change = source.poll()
+            change = source.poll(POLLED)
             if change.reset:
                 self._forget()
             grown = grown or change.grown or change.reset
@@ -253,7 +262,7 @@ class LogView(ScrollView, can_focus=True):
             taken += 1
             if not more or time.perf_counter() > deadline:
                 break
-        opening = more and taken * 256 * 1024 >= BACKLOG
+        opening = more and taken >= BACKLOG
         before = (self.finder and self.finder.count, self.sieve and self.sieve.rows)
         searching = False
         for matches in (self.sieve, self.finder, self._marker):
@@ -262,10 +271,14 @@ class LogView(ScrollView, can_focus=True):
                     searching = searching or again
                     break
         changed = before != (self.finder and self.finder.count, self.sieve and self.sieve.rows)
-        if grown or (changed and self.sieve) or self._content_width() > self.virtual_size.width:
-            self._resized()
+        if grown or (changed and self.sieve):
+            self._due = True
+        if self._due or self._content_width() > self.virtual_size.width:
+            now = time.perf_counter()
+            if not (opening or searching) or now - self._drawn_at > DRAWN:
+                self._due, self._drawn_at = False, now
+                self._resized()
         elif changed:
-            self._painter.forget()
             self.refresh()
         self._go_where_asked(searching or more)
         if self._marked is not None and self._marker is not None and not searching and not more:
@@ -607,8 +620,8 @@ class LogView(ScrollView, can_focus=True):
         self._look = None
 
     def _styles(self) -> Look:
-        base = self.rich_style
-        if self._look is None or self._look.base != base:
+        if self._look is None:
+            base = self.rich_style  # costs more than drawing a line
             dim = base + Style(color=self.get_component_rich_style("log--empty").color)
             hit = self.get_component_rich_style("log--hit")
             tones = [self.app.theme_variables.get(tone, "") for tone in TAG_TONES]
