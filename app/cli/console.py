@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -33,29 +34,73 @@ Examples:
   vmbench console calm --tail 20
   vmbench console calm --since 8192    # what came after the first 8192 bytes
   vmbench console -i calm              # type into it; Ctrl-] leaves
+  vmbench console calm --grep oom -C 3 --since-boot
+  vmbench console calm-otter big-fox -f            # both as one, by time
 
 Control characters are left out on a terminal, and kept in a pipe or with --raw.
 """
 
 
 @click.command("console", epilog=EPILOG)
-@click.argument("machine", type=MachineName())
+@click.argument("machines", type=MachineName(), nargs=-1, required=True, metavar="MACHINE...")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until the machine ends.")
 @click.option("-i", "--interactive", is_flag=True, help="Type into it, one at a time; Ctrl-] leaves.")
+@click.option("-g", "--grep", metavar="TEXT", help="Only lines with this text.")
+@click.option("-E", "--regex", is_flag=True, help="TEXT is a regular expression.")
+@click.option("--case", is_flag=True, help="Tell upper from lower case in TEXT.")
+@click.option("-C", "--context", type=click.IntRange(0), metavar="N", default=0, help="N lines around each.")
+@click.option("--since-boot", is_flag=True, help="Begin lines with the seconds since the machine booted.")
 @click.option("--since", type=click.IntRange(0), metavar="BYTES", default=0, help="Leave out so many bytes.")
 @click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines of what there is.")
 @click.option("--raw", is_flag=True, help="Print the bytes as they are.")
-def command(machine: str, follow: bool, interactive: bool, since: int, tail: int | None, raw: bool) -> int:
-    """Print a machine's console, also of one that is stopped or died, or type into it."""
+def command(
+    machines: tuple[str, ...],
+    follow: bool,
+    interactive: bool,
+    grep: str | None,
+    regex: bool,
+    case: bool,
+    context: int,
+    since_boot: bool,
+    since: int,
+    tail: int | None,
+    raw: bool,
+) -> int:
+    """Print a machine's console, also of one that is stopped or died, or type into it.
+
+    Of several machines the lines come as one, in the order in which they came, each with its machine.
+    """
+    machine = machines[0]
+    by_line = len(machines) > 1 or since_boot or bool(grep)
     if interactive:
-        if follow or since or tail is not None or raw:
-            raise UsageProblem("-i goes with no other option", f"vmbench console -i {machine}")
+        if follow or since or tail is not None or raw or by_line:
+            raise UsageProblem(
+                "-i goes with one machine and no other option", f"vmbench console -i {machine}"
+            )
         return _type_into(machine)
+    if since and by_line:
+        raise UsageProblem(
+            "--since counts the bytes of one whole console", f"vmbench console {machine} --since {since}"
+        )
+    if (regex or case or context) and not grep:
+        raise UsageProblem(
+            "-E, --case and -C say how to --grep", f"vmbench console {machine} --grep TEXT -C 2"
+        )
     from app.paths import user_paths
     from app.wiring import machine_store
     from backends.base import BackendError
 
     store = machine_store(user_paths())
+    if by_line:
+        return _by_line(
+            store,
+            machines,
+            follow=follow,
+            tail=tail,
+            raw=raw,
+            times=since_boot,
+            grep=(grep, regex, case, context),
+        )
     record = store.find(machine)
     path = store.root / record.id / LOG
     try:
@@ -74,6 +119,32 @@ def command(machine: str, follow: bool, interactive: bool, since: int, tail: int
                 _follow(file, path, store, record.id, write)
             except KeyboardInterrupt:
                 return 0
+    return 0
+
+
+def _by_line(
+    store: MachineStore,
+    machines: tuple[str, ...],
+    *,
+    follow: bool,
+    tail: int | None,
+    raw: bool,
+    times: bool,
+    grep: tuple[str | None, bool, bool, int],
+) -> int:
+    from app.cli.console_lines import pattern_of, show
+    from app.logs.writing import Form
+
+    text, regex, case, context = grep
+    pattern = pattern_of(text, regex=regex, case=case, command=f"vmbench console {machines[0]} --grep TEXT")
+    ids = list(dict.fromkeys(store.find(machine).id for machine in machines))
+    form = Form(raw=raw or not sys.stdout.isatty(), times=times, pattern=pattern, context=context)
+
+    def alive() -> bool:
+        return any(record.id in ids and record.pid for record in store.records())
+
+    with contextlib.suppress(KeyboardInterrupt):
+        show([(i, store.root / i / LOG) for i in ids], form, tail=tail, alive=alive if follow else None)
     return 0
 
 

@@ -10,7 +10,6 @@ import time
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator
 
 from app.logs.match import Pattern
 from app.logs.source import SLICE, LogSource
@@ -213,12 +212,6 @@ class Matches:
     def rows(self) -> int:
         """How many lines the filter leaves, as far as was searched."""
         return self._shown[-1] + len(self._end())
-
-    def left(self) -> Iterator[int]:
-        """Yield the lines that the filter leaves, ascending, as far as was searched."""
-        for index in range(len(self._shown) - 1):
-            yield from self._view(index)
-        yield from self._end()
 
     def line_of(self, row: int) -> int:
         """Return the line in a row of what the filter leaves.

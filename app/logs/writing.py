@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.logs import stamps
 from app.logs.match import Pattern, plain_line
-from app.logs.matches import Matches
 from app.logs.source import LogSource
 
 PIECE = 4 << 20
@@ -47,34 +47,57 @@ def written(source: LogSource, number: int, line: bytes, form: Form) -> bytes:
     return b"".join(parts)
 
 
-def lines(source: LogSource, form: Form, first: int = 0) -> Iterator[bytes]:
-    """Yield the lines of what was read of a log from line ``first`` on, each with its end."""
-    if form.pattern is not None:
-        yield from _matching(source, form, form.pattern, first)
-        return
-    place, number = 0, 0
-    while (piece := source.piece(place, number, PIECE)) is not None:
-        if number + piece.lines > first:
+class LineWriter:
+    """Goes through a log once, as far as it is there, and gives what is to be written of it.
+
+    Args:
+        source: The log; whoever calls polls it.
+        form: Which lines, and how.
+    """
+
+    def __init__(self, source: LogSource, form: Form) -> None:
+        self._source, self._form = source, form
+        self._place = self._number = 0
+        self._before: deque[tuple[int, bytes]] = deque(maxlen=form.context)
+        self._after = 0
+        """Lines still to be written after the last match."""
+        self._last: int | None = None
+
+    def take(self) -> Iterator[bytes]:
+        """Yield what is to be written of the complete lines that came since, each with its end."""
+        while (piece := self._source.piece(self._place, self._number, PIECE)) is not None:
+            pattern = self._form.pattern
+            hits = set(pattern.lines(piece.data)) if pattern is not None else None
             for offset, line in enumerate(piece.data.split(b"\n")[: piece.lines]):
-                if number + offset >= first:
-                    yield written(source, number + offset, line, form)
-        place, number = piece.after, number + piece.lines
-    if source.line_count > max(number, first - 1):
-        yield written(source, number, source.line(number), form)
+                yield from self._line(self._number + offset, line, hits is None or offset in hits)
+            self._place, self._number = piece.after, self._number + piece.lines
 
+    def rest(self) -> Iterator[bytes]:
+        """Yield what is to be written of a last line that has no end."""
+        if self._source.line_count > self._number:
+            line = self._source.line(self._number)
+            pattern = self._form.pattern
+            yield from self._line(self._number, line, pattern is None or bool(pattern.lines(line)))
+            self._number += 1
 
-def _matching(source: LogSource, form: Form, pattern: Pattern, first: int) -> Iterator[bytes]:
-    matches = Matches(source, pattern, form.context)
-    while matches.advance():
-        pass
-    before: int | None = None
-    for number in matches.left():
-        if number < first:
-            continue
-        if form.context and before is not None and number != before + 1:
+    def _line(self, number: int, line: bytes, hit: bool) -> Iterator[bytes]:
+        if hit:
+            for earlier, words in self._before:
+                yield from self._write(earlier, words)
+            self._before.clear()
+            self._after = self._form.context
+        elif self._after:
+            self._after -= 1
+        else:
+            self._before.append((number, line))
+            return
+        yield from self._write(number, line)
+
+    def _write(self, number: int, line: bytes) -> Iterator[bytes]:
+        if self._form.context and self._last is not None and number != self._last + 1:
             yield SEPARATOR + b"\n"
-        before = number
-        yield written(source, number, source.line(number), form)
+        self._last = number
+        yield written(self._source, number, line, self._form)
 
 
 def export(source: LogSource, target: Path, form: Form, *, overwrite: bool = False) -> int:
@@ -100,8 +123,9 @@ def export(source: LogSource, target: Path, form: Form, *, overwrite: bool = Fal
             pass
         with fresh.open("xb") as file:
             fresh.chmod(0o600)
-            for line in lines(source, form):
-                file.write(line)
+            writer = LineWriter(source, form)
+            file.writelines(writer.take())
+            file.writelines(writer.rest())
             size = file.tell()
         if overwrite:
             fresh.replace(target)

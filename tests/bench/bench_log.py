@@ -95,7 +95,7 @@ async def until(view: LogView, true: Callable[[], bool]) -> None:
     """Wait until something is true of the pane and was drawn."""
     async with asyncio.timeout(DEADLINE):
         while not true():  # noqa: ASYNC110 - the pane tells nobody
-            await asyncio.sleep(0.0005)
+            await asyncio.sleep(0.002)
         drawn = asyncio.Event()
         view.refresh()
         view.call_after_refresh(drawn.set)

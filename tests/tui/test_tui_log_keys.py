@@ -6,35 +6,36 @@ import json
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from textual.app import App
 from textual.widgets import Button, Input
 
 from app.logs.log_file import LogFile
 from app.logs.match import Pattern
 from app.logs.merged import MergedLog
 from app.logs.times import TimesWriter
-from app.tui import theme
+from app.tui import demo
+from app.tui.app import Workbench
+from app.tui.clock import Clock
 from app.tui.recall import Recall
+from app.tui.replay import ReplayEngine
 from app.tui.screens.consoles import ConsolesScreen
 from app.tui.screens.log_dialogs import ExportLog, Marks
 from app.tui.screenshots import until
 from app.tui.widgets.find_bar import FindBar
 from app.tui.widgets.log_paint import CUT, GAP, GONE, HIT
 from app.tui.widgets.log_view import LogView
+from registry.model import Registry
 
 
-class LogsApp(App[None]):
+class LogsApp(Workbench):
     CSS_PATH = Path(__file__).parents[2] / "app/tui/workbench.tcss"
 
     def __init__(self, consoles, recall: Path | None = None) -> None:
-        super().__init__()
-        self.animation_level = "none"
-        self.recall = Recall(recall)
+        engine = ReplayEngine(Registry(root=demo.ROOT))
+        super().__init__(engine, clock=Clock(mono=lambda: 1000.0, wall=lambda: demo.EPOCH), recall=recall)
         self.consoles = consoles
-        self.register_theme(theme.DARK)
-        self.theme = theme.DARK.name
 
     def on_mount(self) -> None:
+        super().on_mount()
         self.push_screen(ConsolesScreen("Consoles", lambda: self.consoles))
 
 

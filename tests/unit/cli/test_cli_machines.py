@@ -24,6 +24,7 @@ from app.cli.cp import PlaceType
 from app.cli.forward import PortsType
 from app.cli.params import Age, Duration, Size
 from app.cli.streams import run_streaming
+from app.logs.times import TimesWriter
 from app.paths import Paths
 from backends.base import Backend, BackendError, MachineRequest, MachineState
 from backends.process import identify, this_process
@@ -354,6 +355,33 @@ def test_console_follows_until_the_machine_ends(bench: Bench) -> None:
     bench.machine(name).console_log.write_bytes(b"first\nlast")
     # It has no process, so its end is seen at the first look, after which the rest is read.
     assert bench.call("console", "-f", name).out == "first\nlast"
+
+
+def test_console_line_by_line(bench: Bench) -> None:
+    name, other = bench.up(), bench.up()
+    for machine, begin in ((name, 100.0), (other, 101.0)):
+        log = bench.machine(machine).console_log
+        writer = TimesWriter(log, begin)
+        log.write_bytes(b"\x1b[32mBoot\x1b[0m\r\nnet up\r\nssh up\r\nready")
+        writer.note(15, 1, begin + 0.5)
+        writer.note(31, 3, begin + 2.0)
+    ours = bench.call("console", name, "--grep", "boot", "-C", "1").out
+    assert ours == "\x1b[32mBoot\x1b[0m\r\nnet up\r\n"
+    assert bench.call("console", name, "-g", "BOOT", "--case").out == ""
+    assert bench.call("console", name, "-g", "^(net|ssh) ", "-E", "--tail", "1").out == "ssh up\r\n"
+    out = bench.call("console", name, "--since-boot", "-f").out
+    assert [line.split()[0] for line in out.splitlines()] == ["0.5s", "2.0s", "2.0s", "·"]
+    both = bench.call("console", name, other).out
+    assert [line.split(" | ")[0].strip() for line in both.splitlines()] == [
+        name,
+        other,
+        *[name] * 2,
+        *[other] * 2,
+    ]
+    problem = bench.call("console", name, "-g", "(", "-E", code=2).err
+    assert "missing" in problem and "leave -E out" in problem
+    assert "--grep" in bench.call("console", name, "-C", "2", code=2).err
+    assert "whole console" in bench.call("console", name, other, "--since", "2", code=2).err
 
 
 def test_forward_leads_to_the_guest_until_it_is_interrupted(bench: Bench) -> None:
