@@ -88,10 +88,6 @@ class RunHandle(Protocol):
         """
         ...
 
-    def machine(self, test: str) -> Machine | None:
-        """Return the machine on which a test runs now; it is the run's, and is not to be released."""
-        ...
-
     async def wait(self) -> RunFinished:
         """Return when the run is over and its machines are gone or kept."""
         ...
@@ -135,6 +131,8 @@ class EngineApi(Protocol):
 
     async def adopt(self, machine: str) -> Machine:
         """Take up a kept machine, by its id or a prefix of it; whoever does releases it when done.
+
+        A machine on which this engine runs a test is lent, by its whole id: the test goes on beside.
 
         Raises:
             backends.base.UnknownMachine: there is none, or more than one.

@@ -157,9 +157,9 @@ class Run:
             self._around.wishes[test] = wanted
         self._log.append(KeepWished(test=test, keep=wanted))
 
-    def machine(self, test: str) -> Machine | None:
-        """Return the machine on which a test runs now; it is the run's, and is not to be released."""
-        return self._around.machines.get(test)
+    def machine(self, name: str) -> Machine | None:
+        """Return the machine with this id, if a test runs on it now; it is the run's to release."""
+        return next((m for m in self._around.machines.values() if m.id == name), None)
 
     async def wait(self) -> RunFinished:
         """Return when the run is over and its machines are gone or kept."""

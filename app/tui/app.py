@@ -21,6 +21,7 @@ from textual.driver import Driver
 from textual.notifications import Notify
 from textual.screen import Screen
 
+from app import editor
 from app.engine.api import EngineApi, RunOptions
 from app.engine.events import Outcome
 from app.engine.house import House
@@ -29,6 +30,7 @@ from app.engine.masking import secrets_of
 from app.notices import sequence, way_of
 from app.settings import Settings
 from app.tui import keymap, places, signs, theme
+from app.tui.acting import Edit, edit_file
 from app.tui.clock import Clock
 from app.tui.feel import Feel
 from app.tui.messages import (
@@ -48,9 +50,10 @@ from app.tui.screens.run import RunScreen
 from app.tui.screens.terminal import TerminalScreen
 from app.tui.screens.tests import TestsScreen
 from app.tui.terminals import TerminalOptions, machine_screen, play_one_of
-from app.tui.test_rows import TestRows
+from app.tui.test_rows import Sort, TestRows
 from app.tui.user_themes import UserThemes, load_themes, stamp_of
 from app.tui.walk_in import Walk, walk_in
+from registry.model import Registry
 
 TOASTS = 3
 """Notices that are shown at the same time, at most."""
@@ -113,6 +116,10 @@ class Workbench(App[int]):
         """Keys that a person gave to actions, by the actions' ids."""
         self.run_views: set[RunScreen] = set()
         """Every screen that shows a run."""
+        self.edit_with: Edit = editor.edit
+        """How a file is opened in an editor."""
+        self._edited: Path | None = None
+        """The file that was just edited, until it is read again."""
         self.walk: Walk = walk_in
         """How the screen is given to a machine."""
         self.ending: asyncio.Task[None] | None = None
@@ -263,8 +270,11 @@ class Workbench(App[int]):
         """List what was read."""
         again = self.rows.registry is not None
         self.rows.results = message.results
+        keep = self.tests_screen.chosen_test() if again else None
         self.rows.load(message.registry)
-        self.tests_screen.registry_changed()
+        self.tests_screen.registry_changed(keep)
+        if self._tell_edited(message.registry):
+            return
         if again:
             errors = len(message.registry.errors())
             told = f"Read {signs.counted(len(message.registry.tests), 'test')}"
@@ -287,23 +297,39 @@ class Workbench(App[int]):
 
     # runs
 
-    def start_run(self, names: tuple[str, ...]) -> None:
-        """Start a run of the tests ``names``, unless one goes on."""
+    def start_run(
+        self,
+        names: tuple[str, ...],
+        *,
+        retest: bool = False,
+        from_step: int | None = None,
+        shake: int | None = None,
+    ) -> None:
+        """Start a run of the tests ``names``, unless one goes on.
+
+        Args:
+            names: Exact names.
+            retest: Whether their set-up is left out.
+            from_step: Number, from 1, of the step at which the one test begins.
+            shake: How many forks of each test run.
+        """
         if self.rows.registry is None:
             return
         if self._starting or (self.session is not None and self.session.active):
             self.notify("A run is going on. v shows it; C there cancels it.", severity="warning")
             return
         self._starting = True
-        self._start(names)
+        # What failed is run again with the means to look into it.
+        checkpoints = shake is None and self._failed_all(names)
+        self._start(
+            RunOptions(names=names, checkpoints=checkpoints, retest=retest, from_step=from_step, shake=shake)
+        )
 
     @work(group="start", exit_on_error=False)
-    async def _start(self, names: tuple[str, ...]) -> None:
+    async def _start(self, options: RunOptions) -> None:
         registry = self.rows.registry
         assert registry is not None
         try:
-            # What failed is run again with the means to look into it.
-            options = RunOptions(names=names, checkpoints=self._failed_all(names))
             handle = await self.engine.start(registry, options)
         except Exception as error:
             self.post_message(RunRefused(*explain(error)))
@@ -379,6 +405,8 @@ class Workbench(App[int]):
             return
         session = message.session
         self._refresh_run()
+        if self.rows.sort in (Sort.RESULT, Sort.DURATION):
+            self.tests_screen.rows_changed()
         self.tests_screen.refresh_all()
         for screen in self.screen_stack:
             screen.refresh_bindings()
@@ -443,8 +471,14 @@ class Workbench(App[int]):
     # machines
 
     @work(group="machine", exclusive=True, exit_on_error=False)
-    async def walk_in(self, machine: str) -> None:
-        """Give the screen to a shell in a kept machine."""
+    async def walk_in(self, machine: str, *, beside: str = "") -> None:
+        """Give the screen to a shell in a machine: a kept one, or that of a test that runs, ``beside`` it."""
+        if beside:
+            self.notify(
+                f"{beside} runs in {machine}: it sees what you change there. K keeps the machine.",
+                title="Beside a test",
+                markup=False,
+            )
         try:
             found = await self.engine.adopt(machine)
             try:
@@ -453,6 +487,34 @@ class Workbench(App[int]):
                 await found.release()
         except Exception as error:
             self._say_not("Not attached", error)
+
+    @work(group="editor", exclusive=True, exit_on_error=False)
+    async def edit(self, file: Path, key: str, step: int | None = None, line: int | None = None) -> None:
+        """Give the screen to the person's editor, and take the change over.
+
+        Args:
+            file: What to edit.
+            key: Of the test in it to go to.
+            step: Index of its step to go to.
+            line: Where to go instead.
+        """
+        try:
+            await edit_file(self, file, key, step, line, self.edit_with)
+        except Exception as error:
+            self._say_not("Not edited", error)
+            return
+        self._edited = file
+        self.load_registry()
+
+    def _tell_edited(self, registry: Registry) -> bool:
+        """Say what is wrong with a file that was just edited; return whether something is."""
+        file, self._edited = self._edited, None
+        wrong = [p for p in registry.errors() if p.file == file]
+        for problem in wrong[:3]:
+            place = f"{problem.file.name}{f':{problem.line}' if problem.line else ''} {problem.key}".rstrip()
+            text = "\n".join(filter(None, (place, problem.message, problem.remedy)))
+            self.notify(text, title="It cannot run like this", severity="error", timeout=15, markup=False)
+        return bool(wrong)
 
     @work(group="machine", exclusive=True, exit_on_error=False)
     async def rewind(self, test: str, step: int | None) -> None:

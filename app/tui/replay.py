@@ -43,8 +43,6 @@ class ReplayRun:
         """What was asked to be cancelled, in order; ``None`` for all."""
         self.wishes: list[tuple[str, bool | None]] = []
         """What was asked about machines, in order: a test, and whether its machine is kept."""
-        self.machines: dict[str, Machine] = {}
-        """The machines that tests run on, by the test's name."""
 
     @property
     def id(self) -> str:
@@ -116,10 +114,6 @@ class ReplayRun:
         """Note the wish, and tell of it."""
         self.wishes.append((test, wanted))
         self._insert(KeepWished(test=test, keep=wanted))
-
-    def machine(self, test: str) -> Machine | None:
-        """Return what ``machines`` holds under the test's name; a record alone has no machines."""
-        return self.machines.get(test)
 
     def _insert(self, event: Event) -> None:
         """Let an event happen that was not recorded."""

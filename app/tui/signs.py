@@ -45,6 +45,7 @@ BROKEN = Sign("⚠", "broken", "warn")
 RUNNING = Sign("▶", "running", "live")
 CANCELLING = Sign("■", "cancelling", "warn")
 PLANNED = Sign("·", "waiting", "dim")
+EARLIER = Sign("»", "passed before", "dim")
 
 
 def of_test(test: TestState) -> Sign:

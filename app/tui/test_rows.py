@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from rich.cells import cell_len
 
@@ -45,6 +46,27 @@ class ProblemRow:
 Row = GroupRow | TestRow | ProblemRow
 
 
+class Sort(StrEnum):
+    """In which order tests are listed."""
+
+    REGISTRY = "as in the registry"
+    NAME = "by name"
+    RESULT = "by last result"
+    DURATION = "by duration"
+
+
+class Grouping(StrEnum):
+    """What tests are listed below."""
+
+    SERVICE = "by service"
+    TAG = "by tag"
+    FLAT = "flat"
+
+
+NO_TAG = "no tag"
+_RANKS = {Outcome.FAILED: 0, Outcome.ERROR: 1, Outcome.SKIPPED: 2, Outcome.PASSED: 4}
+_NEVER_RAN = 3
+
 _UNFINISHED = ("tag:", "group:")
 
 
@@ -74,6 +96,8 @@ class TestRows:
     """Cells of the longest name among those shown."""
     broken: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
     """Errors by the name of the test they keep from running."""
+    sort: Sort = Sort.REGISTRY
+    grouping: Grouping = Grouping.SERVICE
 
     def load(self, registry: Registry) -> None:
         """Take another reading of the registry."""
@@ -99,11 +123,8 @@ class TestRows:
             return
         terms = words(self.filter)
         keeps = Filter.of(terms)
-        groups: dict[str, list[Test]] = {}
-        for test in self.registry.tests:
-            if keeps(test):
-                groups.setdefault(test.group, []).append(test)
-                self.shown.append(test)
+        self.shown = self._sorted([test for test in self.registry.tests if keeps(test)])
+        groups = self._grouped()
         self.longest_name = max((cell_len(test.name) for test in self.shown), default=0)
         errors = self.registry.errors()
         if terms:
@@ -113,10 +134,43 @@ class TestRows:
             self.rows.append(GroupRow(PROBLEMS, problems=errors))
             if PROBLEMS not in self.folded:
                 self.rows += [ProblemRow(problem) for problem in errors]
+        if self.grouping is Grouping.FLAT:
+            self.rows += [TestRow(test) for test in self.shown]
+            return
         for name, tests in groups.items():
             self.rows.append(GroupRow(name, tests=tuple(tests)))
             if name not in self.folded or terms:
                 self.rows += [TestRow(test) for test in tests]
+
+    def _sorted(self, tests: list[Test]) -> list[Test]:
+        results = self.results
+
+        def rank(test: Test) -> int:
+            return _RANKS[results[test.name].outcome] if test.name in results else _NEVER_RAN
+
+        def took(test: Test) -> float:
+            return -results[test.name].duration if test.name in results else 0.0
+
+        match self.sort:
+            case Sort.NAME:
+                return sorted(tests, key=lambda test: test.name.lower())
+            case Sort.RESULT:
+                return sorted(tests, key=rank)
+            case Sort.DURATION:
+                return sorted(tests, key=took)
+            case _:
+                return tests
+
+    def _grouped(self) -> dict[str, list[Test]]:
+        """Return the tests shown by what they are listed below; a test with two tags is below both."""
+        groups: dict[str, list[Test]] = {}
+        for test in self.shown:
+            keys = (test.group,) if self.grouping is Grouping.SERVICE else test.tags or (NO_TAG,)
+            for key in keys:
+                groups.setdefault(key, []).append(test)
+        if self.grouping is Grouping.TAG:
+            return dict(sorted(groups.items(), key=lambda group: (group[0] == NO_TAG, group[0])))
+        return groups
 
     def index_of(self, name: str) -> int | None:
         """Return the row of the test ``name``, if it is listed."""
@@ -147,6 +201,11 @@ class TestRows:
             self.marked -= names
         else:
             self.marked |= names
+
+    def restore_marks(self, names: Collection[str]) -> None:
+        """Mark tests again, as far as they are still there."""
+        if self.registry is not None:
+            self.marked |= set(names) & {test.name for test in self.registry.tests}
 
     def mark_shown(self) -> None:
         """Mark everything the filter leaves."""

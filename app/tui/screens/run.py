@@ -11,8 +11,10 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from app.engine.events import Outcome, Phase
+from app.engine.state import TestState
 from app.logs.log_file import LogFile
 from app.tui import keymap, signs
+from app.tui.acting import ActingScreen
 from app.tui.run_session import RunSession
 from app.tui.screens.consoles import ConsolesScreen
 from app.tui.screens.dialogs import Confirm
@@ -26,11 +28,12 @@ from app.tui.widgets.places_bar import PlacesBar
 from app.tui.widgets.run_header import TICK, RunHeader
 from app.tui.widgets.run_list import RunList
 from app.tui.widgets.timeline import Timeline
+from registry.model import Test
 
 ZOOMS = {"run-tests": "-zoom-tests", "timeline": "-zoom-timeline", "console": "-zoom-console"}
 
 
-class RunScreen(LogScreen):
+class RunScreen(LogScreen, ActingScreen):
     """Shows a run, while it goes on and afterwards.
 
     Args:
@@ -212,10 +215,12 @@ class RunScreen(LogScreen):
     # walking in
 
     def action_attach(self) -> None:
-        """Walk into the machine that the selected test left."""
+        """Walk into the machine that the selected test left, or runs in."""
         test = self.run_list.current
         if test is not None and test.kept is not None:
             self.workbench.walk_in(test.kept.machine)
+        elif test is not None and _lives(test):
+            self.workbench.walk_in(test.machine, beside=test.name)
 
     def action_rewind(self) -> None:
         """Go back to before the step under the cursor, or the one that failed."""
@@ -223,6 +228,55 @@ class RunScreen(LogScreen):
         if test is not None:
             index = self.timeline.current_step if self.focused is self.timeline else None
             self.workbench.rewind(test.name, None if index is None else index + 1)
+
+    def action_keep(self) -> None:
+        """Keep the machine of a test that runs when it is over, remove it, or leave it to the policy."""
+        test = self.run_list.current
+        if test is None or test.result is not None:
+            self.notify(self.why_not("keep") or "There is no test under the cursor.")
+            return
+        wanted = {None: True, True: False, False: None}[test.wish]
+        self.session.handle.keep(test.name, wanted)
+        ends = {
+            True: "is kept when the test is over. K again removes it instead.",
+            False: "is removed when the test is over. K again leaves it to the test's policy.",
+            None: "is kept or removed as the test's policy says.",
+        }
+        self.notify(f"The machine of {test.name} {ends[wanted]}", markup=False)
+
+    # acting on the test
+
+    def chosen_test(self) -> Test | None:
+        """Return the registry's test that is selected."""
+        test = self.run_list.current
+        return self.registry_test(test.name) if test is not None else None
+
+    def chosen_names(self) -> tuple[str, ...]:
+        """Return the selected test's name."""
+        test = self.chosen_test()
+        return (test.name,) if test is not None else ()
+
+    def chosen_step(self) -> int | None:
+        """Return the step under the cursor, or the one that decided."""
+        index = self.timeline.current_step if self.focused is self.timeline else None
+        return self.timeline.deciding_step() if index is None else index
+
+    def action_from_step(self) -> None:
+        """Run the test from the step under the cursor, or the one that failed."""
+        names, index = self.chosen_names(), self.chosen_step()
+        if names and index is not None:
+            self.workbench.start_run(names, from_step=index + 1)
+        else:
+            self.notify("No step has run yet.")
+
+    def action_copy_command(self) -> None:
+        """Copy the command of the step under the cursor, or of the one that failed."""
+        test, index = self.run_list.current, self.chosen_step()
+        command = test.steps[index].command if test is not None and index is not None else ""
+        if command and index is not None:
+            self.copy_text(command, f"the command of step {index + 1}")
+        else:
+            self.notify("No step with a command has run yet.")
 
     # reading
 
@@ -248,12 +302,12 @@ class RunScreen(LogScreen):
         self.app.push_screen(OutputScreen(title, paths, begin))
 
     def action_terminal(self) -> None:
-        """Open a terminal in the machine that was kept."""
+        """Open a terminal in the machine that was kept, or that the test runs in."""
         test = self.run_list.current
-        if test is None or test.kept is None:
-            self.notify("Its machine was not kept. vmbench run --keep on-failure keeps it next time.")
+        if test is None or self.why_not("terminal"):
+            self.notify(self.why_not("terminal"))
             return
-        self.workbench.open_terminal(test.kept.machine, test.name)
+        self.workbench.open_terminal(test.kept.machine if test.kept else test.machine, test.name)
 
     def action_follow(self) -> None:
         """Follow the console's end, or stay."""
@@ -319,8 +373,16 @@ class RunScreen(LogScreen):
     def why_not(self, action: str) -> str:
         """Say why an action cannot be done now."""
         test = self.run_list.current
-        if action in ("attach", "terminal") and (test is None or test.kept is None):
+        if action in ("attach", "terminal") and (test is None or not (test.kept or _lives(test))):
+            if test is not None and test.result is None:
+                return "Its machine does not take commands yet."
             return "Its machine was not kept. vmbench run --keep on-failure keeps it next time."
+        if action == "keep" and (test is None or test.result is not None or not self.session.active):
+            return "Its test is over. The machine is kept or gone; 4 lists the machines."
+        if action in ("retest", "from_step", "shake") and self.session.active:
+            return "The run is not over yet."
+        if action in ("edit", "retest", "from_step", "shake") and self.chosen_test() is None:
+            return "The registry has no such test any more."
         if action in ("cancel_test", "cancel_run") and not self.session.active:
             return "The run is over already."
         if action == "rewind" and (test is None or test.result is None or not self.session.can_rewind(test)):
@@ -332,6 +394,11 @@ class RunScreen(LogScreen):
         if action in ("cancel_test", "cancel_run", "attach", "rewind"):
             return self.is_mounted and not self.why_not(action)
         return super().check_action(action, parameters)
+
+
+def _lives(test: TestState) -> bool:
+    """Whether the machine of a test that runs takes commands."""
+    return test.running and bool(test.machine) and test.phase is Phase.READY
 
 
 def _console_words(phase: Phase | None, detail: str, *, over: bool) -> str:

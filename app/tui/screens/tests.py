@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from rich.text import Text
@@ -14,9 +14,9 @@ from textual.widgets import Input, Label, Static
 
 from app.engine.state import TestState
 from app.tui import keymap, signs
+from app.tui.acting import ActingScreen, run_command
 from app.tui.clock import Clock
-from app.tui.screens.base import VmScreen
-from app.tui.test_rows import GroupRow, TestRow, TestRows
+from app.tui.test_rows import Grouping, GroupRow, ProblemRow, Sort, TestRow, TestRows
 from app.tui.widgets.details import Details
 from app.tui.widgets.entry import Entry
 from app.tui.widgets.key_footer import KeyFooter
@@ -24,9 +24,10 @@ from app.tui.widgets.line_list import LineList
 from app.tui.widgets.places_bar import PlacesBar
 from app.tui.widgets.run_header import TICK, StatusStrip
 from app.tui.widgets.test_list import TestList
+from registry.model import Test
 
 
-class TestsScreen(VmScreen):
+class TestsScreen(ActingScreen):
     """Lists the registry's tests.
 
     Args:
@@ -55,6 +56,7 @@ class TestsScreen(VmScreen):
         self.rows = rows
         self._clock = clock
         self._failure: tuple[str, str] | None = None
+        self._undo: Callable[[], None] | None = None
 
     def compose(self) -> ComposeResult:
         """Make the panes."""
@@ -73,7 +75,7 @@ class TestsScreen(VmScreen):
     def on_mount(self) -> None:
         """Begin in the list."""
         self.query_one("#details", Details).border_title = "details"
-        self.test_list.border_title = "tests"
+        self._title_list()
         self.set_focus(self.test_list)
         self.refresh_all()
         self.set_interval(TICK, self._tick)
@@ -90,12 +92,27 @@ class TestsScreen(VmScreen):
 
     # what the app tells
 
-    def registry_changed(self) -> None:
-        """Show another reading of the registry."""
+    def registry_changed(self, keep: Test | None = None) -> None:
+        """Show another reading of the registry; the cursor stays on the test ``keep``."""
         self._failure = None
-        keep = self.test_list.current_test
         self.test_list.rebuilt(keep=keep)
         self.refresh_all()
+
+    def rows_changed(self) -> None:
+        """List the same tests in another way, the cursor on the same one."""
+        keep = self.test_list.current_test
+        self.rows.build()
+        self.test_list.rebuilt(keep=keep)
+        self._title_list()
+
+    def _title_list(self) -> None:
+        rows = self.rows
+        parts = ["tests"]
+        if rows.grouping is not Grouping.SERVICE:
+            parts.append(rows.grouping.value)
+        if rows.sort is not Sort.REGISTRY:
+            parts.append(rows.sort.value)
+        self.test_list.border_title = " · ".join(parts)
 
     def registry_failed(self, message: str, remedy: str) -> None:
         """Say why there is nothing to list."""
@@ -236,11 +253,22 @@ class TestsScreen(VmScreen):
             self.remove_class("-reading")
             self.set_focus(self.test_list)
         elif entry.value or self.focused is entry:
+            self._remember_filter(entry.value)
             entry.value = ""
             self.remove_class("-filtered")
             self.set_focus(self.test_list)
-        else:
+        elif self.rows.marked:
             self.action_unmark()
+
+    def _remember_filter(self, text: str) -> None:
+        """Let the filter that is taken away come back."""
+        if not text:
+            return
+
+        def undo() -> None:
+            self.query_one("#filter", Entry).value = text
+
+        self._undo = undo
 
     # marking and running
 
@@ -255,23 +283,28 @@ class TestsScreen(VmScreen):
         self._marks_changed()
 
     def action_unmark(self) -> None:
-        """Take all marks away."""
-        self.rows.marked.clear()
+        """Take all marks away, or undo what was taken away last: marks, or the filter."""
+        marked = set(self.rows.marked)
+        if marked:
+
+            def undo() -> None:
+                self.rows.restore_marks(marked)
+
+            self._undo = undo
+            self.rows.marked.clear()
+            if len(marked) > 1:
+                self.notify(f"{len(marked)} marks taken away. u puts them back.")
+        elif self._undo is not None:
+            undo, self._undo = self._undo, None
+            undo()
+        else:
+            self.notify("Nothing is marked.")
         self.test_list.refresh()
         self._marks_changed()
 
     def action_run(self) -> None:
         """Run the marked tests, or what is under the cursor."""
-        names: tuple[str, ...]
-        row = self.test_list.current
-        if self.rows.marked:
-            names = self.rows.selection(self.rows.marked)
-        elif isinstance(row, TestRow):
-            names = self.rows.selection([row.test.name])
-        elif isinstance(row, GroupRow):
-            names = self.rows.selection([test.name for test in row.tests])
-        else:
-            names = ()
+        names = self.chosen_names()
         if names:
             self.workbench.start_run(names)
         else:
@@ -292,6 +325,49 @@ class TestsScreen(VmScreen):
             self.workbench.start_run(names)
         else:
             self.notify("Nothing that is shown failed the last time.")
+
+    def chosen_test(self) -> Test | None:
+        """Return the test under the cursor."""
+        return self.test_list.current_test
+
+    def action_edit(self) -> None:
+        """Open the test in the editor, at its line, or the file with the problem under the cursor."""
+        row = self.test_list.current
+        if isinstance(row, ProblemRow):
+            self.workbench.edit(row.problem.file, row.problem.key, line=row.problem.line)
+        else:
+            super().action_edit()
+
+    def chosen_names(self) -> tuple[str, ...]:
+        """Return the marked tests, or what is under the cursor."""
+        row = self.test_list.current
+        if self.rows.marked:
+            return self.rows.selection(self.rows.marked)
+        if isinstance(row, TestRow):
+            return self.rows.selection([row.test.name])
+        return self.rows.selection([t.name for t in row.tests]) if isinstance(row, GroupRow) else ()
+
+    def action_copy_command(self) -> None:
+        """Copy the command that runs the chosen tests."""
+        names = self.chosen_names()
+        if names:
+            self.copy_text(run_command(names), f"the command that runs {signs.counted(len(names), 'test')}")
+        else:
+            self.notify("There is no test under the cursor.")
+
+    def action_group(self) -> None:
+        """List by service, by tag or flat, in turn."""
+        kinds = list(Grouping)
+        self.rows.grouping = kinds[(kinds.index(self.rows.grouping) + 1) % len(kinds)]
+        self.rows_changed()
+        self.notify(f"Listed {self.rows.grouping.value}.")
+
+    def action_sort(self) -> None:
+        """Order in another way, in turn."""
+        kinds = list(Sort)
+        self.rows.sort = kinds[(kinds.index(self.rows.sort) + 1) % len(kinds)]
+        self.rows_changed()
+        self.notify(f"Ordered {self.rows.sort.value}.")
 
     def action_fold_all(self, folded: bool) -> None:
         """Fold or open every group."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from rich.cells import chop_cells
 
-from app.engine.events import Outcome
+from app.engine.events import Outcome, Phase
 from app.engine.state import OUTPUT_LIMIT, StepState, TestState
 from app.tui import ansi, signs
 from app.tui.run_session import RunSession
@@ -156,7 +156,18 @@ class Timeline(LineList):
         words.append(signs.size(test.plan.memory))
         if test.attempt > 1:
             words.append(f"attempt {test.attempt}")
-        return [_Line(None, f"machine {' · '.join(filter(None, words))}", "dim")]
+        lines = [_Line(None, f"machine {' · '.join(filter(None, words))}", "dim")]
+        if test.plan.first:
+            where = "in the machine that was kept" if test.origin == "kept" else "in a fork of a checkpoint"
+            lines.append(_Line(None, f"begins at step {test.plan.first + 1}, {where}", "accent"))
+        if test.wish is not None and test.result is None:
+            ends = "kept" if test.wish else "removed"
+            lines.append(
+                _Line(
+                    None, f"{signs.PHASES[Phase.KEPT].glyph} to be {ends} when the test is over (K)", "warn"
+                )
+            )
+        return lines
 
     def _step_lines(self, index: int, step: StepState) -> list[_Line]:
         lines = [_Line(index, f"$ {part}", "live") for part in step.command.splitlines()]
@@ -197,7 +208,7 @@ class Timeline(LineList):
             yield Cell(ansi.plain(line.text), line.tone)
             return
         step = self.test.steps[line.step]
-        sign = _step_sign(step)
+        sign = signs.EARLIER if line.step < self.test.plan.first else _step_sign(step)
         has_more = bool(step.output_size or step.command or step.message)
         yield Cell(f" {sign.glyph} ", sign.tone)
         yield Cell(f"{line.step + 1:>2} ", "dim")

@@ -127,8 +127,10 @@ async def test_a_wish_while_the_test_runs_wins_over_the_policy(bench, policy, wa
     run = await bench.start(registry, keep=policy)
     await gate.reached.wait()
     (machine,) = bench.backend.machines
-    assert run.machine("t") is machine
-    assert run.machine("u") is None
+    lent = await bench.engine.adopt(machine.id)
+    assert (await lent.exec("look")).ok
+    await lent.release()
+    assert not machine.released
     run.keep("t", not wanted)
     run.keep("t", None)
     run.keep("t", wanted)
@@ -142,7 +144,7 @@ async def test_a_wish_while_the_test_runs_wins_over_the_policy(bench, policy, wa
     state = RunState()
     state.apply_all(stamped)
     assert state.tests["t"].wish is wanted
-    assert run.machine("t") is None
+    assert run.machine(machine.id) is None
 
 
 async def test_a_wanted_machine_is_kept_when_its_test_is_cancelled(bench):

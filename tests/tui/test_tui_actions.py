@@ -1,0 +1,200 @@
+"""Acting on tests by keys: editing, retesting, running from a step, shaking, keeping, copying, undoing."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import asynccontextmanager
+
+from textual.widgets import Input
+
+from app.engine.events import MachinePhase, Phase
+from app.tui import demo
+from app.tui.app import Workbench
+from app.tui.clock import Clock
+from app.tui.replay import ReplayEngine
+from app.tui.screens.choices import Ask
+from app.tui.screens.run import RunScreen
+from app.tui.screenshots import WIDE, until
+from app.tui.test_rows import Grouping, GroupRow, Sort, TestRow
+from backends.base import MachineRequest
+from registry.model import Problem, Severity
+from tests.fakes import FakeBackend
+
+BAD = "gateway-rejects-bad-token"
+
+
+@asynccontextmanager
+async def opened(tmp_path, **options):
+    engine = ReplayEngine(
+        demo.registry(), results=demo.results(), record=demo.record(tmp_path), folder=tmp_path, **options
+    )
+    app = Workbench(engine, clock=Clock(mono=lambda: 1000.0, wall=lambda: demo.EPOCH))
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.rows.registry is not None)
+        yield app, engine, pilot
+
+
+async def finished(app, pilot):
+    await pilot.press("R")
+    await until(
+        pilot,
+        lambda: app.session is not None and not app.session.active and isinstance(app.screen, RunScreen),
+    )
+    # The failure is listed first, so it is the selected one.
+    await until(
+        pilot, lambda: app.screen.run_list.current is not None and app.screen.run_list.current.name == BAD
+    )
+    return app.screen
+
+
+def told(app) -> list[str]:
+    return [n.message for n in app._notifications]
+
+
+async def test_tests_are_acted_on_by_keys(tmp_path) -> None:
+    async with opened(tmp_path, released=None) as (app, engine, pilot):
+        edited = []
+        app.edit_with = lambda file, line: edited.append((file, line))
+        await pilot.press("down", "Y")
+        assert app.clipboard == "vmbench run cache-evicts-oldest"
+        await pilot.press("e")
+        await until(pilot, lambda: engine.loads == 2 and bool(edited))
+        assert edited == [(app.tests_screen.chosen_test().file, 1)]
+        # Marks: taken away, and put back by the same key.
+        await pilot.press("a", "u")
+        assert not app.rows.marked
+        await pilot.press("u")
+        assert app.rows.marked == {test.name for test in engine.registry.tests}
+        await pilot.press("u")
+        # A filter that was taken away comes back the same way.
+        await pilot.press("slash", *"net", "escape")
+        assert not app.rows.filter
+        await pilot.press("u")
+        await until(pilot, lambda: app.rows.filter == "net")
+        await pilot.press("slash", "escape", "home", "down", "S")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        app.screen.query_one(Input).value = "x"
+        await pilot.press("enter")
+        await until(pilot, lambda: any("no number from 1" in text for text in told(app)))
+        await pilot.press("S")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        app.screen.query_one(Input).value = "7"
+        await pilot.press("enter")
+        await until(pilot, lambda: len(engine.started) == 1)
+        await until(pilot, lambda: app.session is not None and not app.session.active)
+        await pilot.press("1", "W")
+        await until(pilot, lambda: len(engine.started) == 2)
+        assert [(o.names, o.shake, o.retest) for o in engine.started] == [
+            (("cache-evicts-oldest",), 7, False),
+            (("cache-evicts-oldest",), None, True),
+        ]
+
+
+async def test_tests_are_listed_by_tag_and_flat_and_in_other_orders(tmp_path) -> None:
+    async with opened(tmp_path) as (app, _engine, pilot):
+        list_ = app.tests_screen.test_list
+        await pilot.press("down")
+        here = list_.current_test
+        await pilot.press("T")
+        assert app.rows.grouping is Grouping.TAG and list_.current_test == here
+        tags = [row.key for row in app.rows.rows if isinstance(row, GroupRow)]
+        assert tags == sorted(tags, key=lambda tag: (tag == "no tag", tag)) and len(tags) > 2
+        await pilot.press("T", "o")
+        assert "flat · by name" in str(list_.border_title)
+        names = [row.test.name for row in app.rows.rows if isinstance(row, TestRow)]
+        assert names == sorted(names) and len(names) == len(app.rows.rows)
+        assert list_.current_test == here
+        await pilot.press("o")
+        first = app.rows.rows[0].test.name
+        assert app.rows.sort is Sort.RESULT and first in app.rows.failed()
+        await pilot.press("o")
+        times = [app.rows.results[t.name].duration for t in app.rows.shown if t.name in app.rows.results]
+        assert times == sorted(times, reverse=True)
+        await pilot.press("o", "T")
+        assert (app.rows.sort, app.rows.grouping) == (Sort.REGISTRY, Grouping.SERVICE)
+
+
+async def test_a_finished_run_is_acted_on(tmp_path) -> None:
+    async with opened(tmp_path, released=None) as (app, engine, pilot):
+        screen = await finished(app, pilot)
+        edited = []
+        app.edit_with = lambda file, line: edited.append(file)
+        failed = screen.run_list.current.result.step
+        assert screen.why_not("keep").startswith("Its test is over")
+        await pilot.press("K")
+        assert screen.session.handle.wishes == []
+        await pilot.press("Y")
+        assert app.clipboard == screen.run_list.current.steps[failed].command != ""
+        await pilot.press("e")
+        await until(pilot, lambda: bool(edited))
+        assert edited == [screen.chosen_test().file]
+        await pilot.press("s")
+        await until(pilot, lambda: len(engine.started) == 2)
+        assert (engine.started[1].names, engine.started[1].from_step) == ((BAD,), failed + 1)
+
+
+async def test_an_edited_file_that_cannot_run_is_explained(tmp_path) -> None:
+    async with opened(tmp_path) as (app, engine, pilot):
+        await pilot.press("down")
+        file = app.tests_screen.chosen_test().file
+
+        def edit(_file, _line):
+            problem = Problem(
+                severity=Severity.ERROR,
+                file=file,
+                key="tests[0].steps",
+                message="has no steps",
+                line=9,
+                remedy="add one",
+            )
+            engine.registry = dataclasses.replace(engine.registry, problems=(problem,))
+
+        app.edit_with = edit
+        await pilot.press("e")
+        await until(pilot, lambda: any("has no steps\nadd one" in text for text in told(app)))
+        assert app.tests_screen.chosen_test().file == file
+        lines = []
+        app.edit_with = lambda _file, line: lines.append(line)
+        await pilot.press("home", "down", "e")
+        await until(pilot, lambda: lines == [9])
+
+        def vanish(_file, _line):
+            raise FileNotFoundError("there is no such file")
+
+        app.edit_with = vanish
+        await pilot.press("e")
+        await until(pilot, lambda: any(n.title == "Not edited" for n in app._notifications))
+
+
+async def test_a_test_that_runs_is_walked_into_and_its_machine_kept(tmp_path) -> None:
+    async with opened(tmp_path) as (app, engine, pilot):
+        await pilot.press("R")
+        await until(pilot, lambda: bool(engine.runs) and isinstance(app.screen, RunScreen))
+        run = engine.runs[-1]
+        run.release_until(lambda e: isinstance(e, MachinePhase) and e.phase is Phase.READY)
+        await until(pilot, lambda: app.session.state.seq == run.released and not app.redraw_due)
+        screen = app.screen
+        (test,) = [t for t in app.session.state.running() if t.phase is Phase.READY]
+        await until(pilot, lambda: screen.run_list.current is not None)
+        while screen.run_list.current.name != test.name:
+            await pilot.press("down")
+        for wanted in (True, False, None, True):
+            await pilot.press("K")
+            await until(pilot, lambda wanted=wanted: test.wish is wanted)
+        assert [w for _, w in run.wishes] == [True, False, None, True]
+        machine = await FakeBackend(tmp_path / "machines").create(MachineRequest(label=test.name))
+        engine.machines[test.machine] = machine
+        walked = []
+
+        async def walk(_, found, typed):
+            walked.append(found)
+
+        app.walk = walk
+        await pilot.press("a")
+        await until(pilot, lambda: walked == [machine])
+        assert any("sees what you change" in text for text in told(app))
+        assert screen.why_not("retest") == "The run is not over yet."
+        waiting = next(t for t in app.session.state.tests.values() if t.started is None)
+        while screen.run_list.current.name != waiting.name:
+            await pilot.press("down")
+        assert "does not take commands" in screen.why_not("attach")
