@@ -38,8 +38,10 @@ class Gauge(Static):
         return self.app
 
     def on_mount(self) -> None:
-        """Look now and then."""
-        if self.workbench.feel is not None:
+        """Look now and then; only the workbench feels keys, not another app that shows its terminals."""
+        from app.tui.app import Workbench
+
+        if isinstance(self.app, Workbench) and self.app.feel is not None:
             self.set_interval(PERIOD, self.look)
             self.look()
 
