@@ -120,6 +120,15 @@ class RunSession:
         found = ((test.machine, self.console_of(test)) for test in self.state.tests.values())
         return [(machine, path) for machine, path in found if machine and path is not None]
 
+    def step_places(self) -> list[tuple[str, int, str]]:
+        """Return where steps began: the machine, bytes of its console, and what to call it."""
+        return [
+            (test.machine, step.console, f"{test.name}, step {number} {step.action} {step.name}".rstrip())
+            for test in self.state.tests.values()
+            for number, step in enumerate(test.steps, 1)
+            if step.console is not None
+        ]
+
     def outputs_of(self, step: StepState) -> list[Path]:
         """Return the files that hold all a step printed: its standard output, its errors, or both."""
         if not step.artifact:

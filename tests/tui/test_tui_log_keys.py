@@ -29,20 +29,21 @@ from registry.model import Registry
 class LogsApp(Workbench):
     CSS_PATH = Path(__file__).parents[2] / "app/tui/workbench.tcss"
 
-    def __init__(self, consoles, recall: Path | None = None) -> None:
+    def __init__(self, consoles, recall: Path | None = None, places=()) -> None:
         engine = ReplayEngine(Registry(root=demo.ROOT))
         super().__init__(engine, clock=Clock(mono=lambda: 1000.0, wall=lambda: demo.EPOCH), recall=recall)
         self.consoles = consoles
+        self.places = places
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.push_screen(ConsolesScreen("Consoles", lambda: self.consoles))
+        self.push_screen(ConsolesScreen("Consoles", lambda: self.consoles, lambda: self.places))
 
 
 @asynccontextmanager
-async def opened(path: Path, size=(60, 14), recall: Path | None = None, merged: bool = False):
+async def opened(path: Path, size=(60, 14), recall: Path | None = None, merged=(), places=()):
     """Show one log in the screen of consoles, alone or as one of several."""
-    app = LogsApp(merged if merged else [(path.stem, path)], recall)
+    app = LogsApp(merged if merged else [(path.stem, path)], recall, places)
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: isinstance(app.screen, ConsolesScreen))
         view = app.screen.query_one(LogView)
@@ -274,7 +275,8 @@ async def test_consoles_of_several_machines_by_time(tmp_path) -> None:
         writer.note(size, 1, 101.0 + n)
         writer.note(path.stat().st_size, 2, 105.0 + n)
     consoles = [(path.stem, path) for path in paths]
-    async with opened(paths[0], merged=consoles) as (app, view, pilot):
+    places = [("owl", len("first of owl\n"), "owl's step")]
+    async with opened(paths[0], merged=consoles, places=places) as (app, view, pilot):
         assert drawn(view) == [
             "● fox first of fox",
             "▲ owl first of owl",
@@ -290,7 +292,11 @@ async def test_consoles_of_several_machines_by_time(tmp_path) -> None:
         app.consoles = [*consoles, ("elk", third)]
         await until(pilot, lambda: "3 consoles" in str(view.border_title) and view.line_count == 6)
         assert isinstance(view.source, MergedLog)
-        await pilot.press("ampersand", *"elk", "enter")
+        await pilot.press("m")
+        await until(pilot, lambda: isinstance(app.screen, Marks))
+        await pilot.press("enter")
+        await until(pilot, lambda: view.hit == 3)
+        await pilot.press("end", "ampersand", *"elk", "enter")
         await until(pilot, lambda: view.settled and view.row_count == 1)
         assert drawn(view) == [f"{HIT} ■ elk elk is here"]
 
@@ -305,3 +311,22 @@ async def test_hostile_bytes_and_a_line_of_ten_megabytes(tmp_path) -> None:
         assert drawn(view)[-1] == "end"
         view.search(Pattern("x{20}", regex=True))
         await until(pilot, lambda: view.finder is not None and view.finder.count == 1)
+
+
+async def test_a_console_that_floods_behind_a_dialog_is_all_there_afterwards(tmp_path) -> None:
+    path = log_of(tmp_path / "a.log")
+    async with opened(path) as (app, view, pilot):
+        view.search(Pattern("flood"))
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, ExportLog))
+        with path.open("a") as file:
+            for _ in range(20):
+                file.write("a line of the \x1b[33mflood\x1b[0m of a guest that prints and prints\n" * 2000)
+                file.flush()
+                await pilot.press("a")
+        assert app.screen.query_one("#path", Input).value.endswith("a" * 20)
+        await until(pilot, lambda: view.line_count == 40_100)
+        path.unlink()
+        await pilot.press("escape")
+        await until(pilot, lambda: view.settled and view.finder.count == 40_000)
+        assert "flood" in drawn(view)[-1]

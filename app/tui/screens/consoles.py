@@ -21,6 +21,8 @@ from app.tui.widgets.log_view import POLL, LogView, titled
 
 Consoles = Callable[[], Sequence[tuple[str, Path]]]
 """Returns the machines there are by now, each with the file its console is logged to."""
+Places = Callable[[], Sequence[tuple[str, int, str]]]
+"""Returns where steps began by now: the machine, bytes of its console, what to call it."""
 
 
 class ConsolesScreen(LogScreen):
@@ -29,6 +31,7 @@ class ConsolesScreen(LogScreen):
     Args:
         title: Whose consoles they are.
         consoles: The machines.
+        places: Where their steps began.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("consoles")
@@ -45,9 +48,9 @@ class ConsolesScreen(LogScreen):
         ("Everywhere", "app"),
     ]
 
-    def __init__(self, title: str, consoles: Consoles) -> None:
+    def __init__(self, title: str, consoles: Consoles, places: Places = tuple) -> None:
         super().__init__()
-        self._title, self._consoles = title, consoles
+        self._title, self._consoles, self._places = title, consoles, places
         self._shown: list[tuple[str, Path]] = []
 
     def compose(self) -> ComposeResult:
@@ -64,6 +67,7 @@ class ConsolesScreen(LogScreen):
 
     def on_mount(self) -> None:
         """Show the end of what there is."""
+        self.view.place_steps = self._steps
         self._look()
         self.set_focus(self.view)
         self.set_interval(POLL * 10, self._look)
@@ -75,6 +79,18 @@ class ConsolesScreen(LogScreen):
             self._shown = consoles
             self.view.show(MergedLog([(name, LogFile(path)) for name, path in consoles]))
             self._title_view("")
+
+    def _steps(self) -> list[tuple[int, str]]:
+        """Return the lines of the whole at which steps began."""
+        merged = self.view.source
+        if not isinstance(merged, MergedLog):
+            return []
+        return [
+            (merged.number_of(log, merged.logs[log].line_at(offset)), label)
+            for machine, offset, label in self._places()
+            for log, tag in enumerate(merged.tags)
+            if tag == machine
+        ]
 
     @on(LogView.Status)
     def _status(self, event: LogView.Status) -> None:

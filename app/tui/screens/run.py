@@ -315,7 +315,9 @@ class RunScreen(LogScreen, ActingScreen):
 
     def action_consoles(self) -> None:
         """Show the consoles of all machines as one."""
-        self.app.push_screen(ConsolesScreen("Consoles of the run", self.session.consoles))
+        self.app.push_screen(
+            ConsolesScreen("Consoles of the run", self.session.consoles, self.session.step_places)
+        )
 
     def log_name(self) -> str:
         """Return what to call a file that the console is exported to."""

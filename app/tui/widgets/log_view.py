@@ -42,7 +42,7 @@ POLLED = 1 << 20
 """Bytes that are taken in at once, at most."""
 BACKLOG = 2
 """Times that in one slice that mean a file is being opened, not followed."""
-DRAWN = 0.25
+DRAWN = 0.5
 """Seconds between two drawings while a file is opened."""
 BUDGET = 0.004
 """Seconds of the processor that one slice of work takes."""
