@@ -96,6 +96,10 @@ class ConsoleWatch:
         self.panicked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Done, with the line, once the guest panicked unexpectedly."""
 
+    def boots(self) -> None:
+        """Take note that the machine boots now: the times of its lines count from here."""
+        self._began = time.time()
+
     async def run(self) -> None:
         """Read what comes, until cancelled."""
         while True:

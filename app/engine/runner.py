@@ -353,7 +353,7 @@ class _Attempt:
         """Start the machine, unless it is a kept one that runs."""
         if self._item.machine and machine.state is MachineState.RUNNING:
             return
-        await self._raced(machine.start(on_phase=self._on_boot(machine)), machine, watch, booting=True)
+        await self._raced(machine.start(on_phase=self._on_boot(machine, watch)), machine, watch, booting=True)
 
     async def _checkpoint(self, index: int, machine: Machine, watch: ConsoleWatch) -> float:
         """Save a checkpoint before a step, if that can be; return the seconds that it took.
@@ -408,12 +408,14 @@ class _Attempt:
         self._checkpoints.append(saved.snapshot)
         self._emit(saved)
 
-    def _on_boot(self, machine: Machine) -> Callable[[str, str], None]:
+    def _on_boot(self, machine: Machine, watch: ConsoleWatch) -> Callable[[str, str], None]:
         def tell(phase: str, detail: str) -> None:
             if detail.startswith(FORKED) and self._origin == "boot":
                 self._origin = "fork"
             elif phase == Phase.BOOTING and self._origin == "fork":
                 self._origin = "boot"  # the template did not resume
+            if phase == Phase.BOOTING:
+                watch.boots()
             # READY is said once the machine's start has returned.
             if phase in (Phase.IMAGE, Phase.CREATING, Phase.BOOTING):
                 self._phase(Phase(phase), machine=machine.id, detail=detail)

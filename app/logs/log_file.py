@@ -165,7 +165,9 @@ class LogFile:
 
     def time_of(self, number: int) -> float | None:
         """Return when a line was complete, in seconds since the machine booted, where that is known."""
-        start, moment = self.times.start, self.times.of_line(number)
+        unfinished = number >= self._newlines
+        moment = self.times.at(self.size) if unfinished else self.times.of_line(number)
+        start = self.times.start
         return None if start is None or moment is None else (moment - start) / 1e6
 
     def tag_of(self, number: int) -> int | None:

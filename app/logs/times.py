@@ -11,7 +11,7 @@ import contextlib
 import sys
 import threading
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,8 +110,11 @@ class TimesWriter:
         with self._lock, contextlib.suppress(OSError):
             if not self._times.note(offset, lines, int(now * 1e6)):
                 return
+            if len(self._times) == 1:
+                self._path.touch(mode=0o600)
             if self._times.thin():
                 fresh = self._path.with_suffix(".times.new")
+                fresh.touch(mode=0o600)
                 fresh.write_bytes(self._times.pack())
                 fresh.replace(self._path)
             else:
@@ -176,6 +179,14 @@ class TimesReader:
         """Return by when a line was complete, in microseconds since the epoch, where known."""
         found = self.times.of_line(number)
         return self._seen.of_line(number) if found is None else found
+
+    def at(self, offset: int) -> int | None:
+        """Return by when the byte before ``offset`` had come, where known."""
+        for times in (self.times, self._seen):
+            found = bisect_left(times.offsets, offset)
+            if found < len(times):
+                return times.moments[found]
+        return None
 
     def known(self) -> list[tuple[int, int]]:
         """Return complete lines and microseconds since the epoch, the oldest first, written and seen."""

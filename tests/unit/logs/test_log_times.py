@@ -35,7 +35,12 @@ def test_a_line_has_the_time_at_which_it_was_complete(tmp_path: Path) -> None:
     writer.note(16, 3, 1003.0)
     writer.note(16, 3, 1009.0)
     log = opened(path)
-    assert [log.time_of(n) for n in range(4)] == [1.5, 3.0, 3.0, None]
+    assert [log.time_of(n) for n in range(4)] == [1.5, 3.0, 3.0, 3.0]
+    with path.open("ab") as file:
+        file.write(b"ur")
+    log.poll()
+    assert log.time_of(3) is None
+    assert beside(path).stat().st_mode & 0o777 == 0o600
     log.close()
 
 
