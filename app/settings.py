@@ -82,6 +82,8 @@ class UiSettings:
     """Whether anything moves, such as a list that glides."""
     prefix: str = PREFIX
     """Key of terminals that is the workbench's own, as Textual calls it."""
+    restore: bool = True
+    """Whether the workbench begins where it was left: place, cursor, filter, marks, folds, panes, theme."""
     gauge: bool = True
     """Whether the workbench shows what keys cost just now."""
 
@@ -181,6 +183,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ui.notify", "VMBENCH_NOTIFY", choice(*NOTIFY), "how the end of a long run is told"),
     Setting("ui.notify_after", "VMBENCH_NOTIFY_AFTER", count(0), "seconds from which a run is long"),
     Setting("ui.animation", "VMBENCH_ANIMATION", SWITCH, "whether anything moves"),
+    Setting("ui.restore", "VMBENCH_RESTORE", SWITCH, "whether it begins where it was left"),
     Setting("ui.gauge", "VMBENCH_GAUGE", SWITCH, "whether it shows what keys cost just now"),
     *(
         Setting(

@@ -32,6 +32,7 @@ def open_workbench(*, registry: str | None = None, project: str | None = None) -
             terminals=terminals,
             house=make_house(place),
             recall=place.paths.state / "recall.json",
+            memory=place.paths.state / "workbench.json",
             settings=place.settings,
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -33,6 +34,7 @@ from app.tui import keymap, places, signs, theme
 from app.tui.acting import Edit, edit_file
 from app.tui.clock import Clock
 from app.tui.feel import Feel
+from app.tui.memory import Memory, read_memory, write_memory
 from app.tui.messages import (
     PaneBroke,
     RegistryFailed,
@@ -59,6 +61,8 @@ TOASTS = 3
 """Notices that are shown at the same time, at most."""
 THEMES_PERIOD = 1.0
 """Seconds between two looks at the person's own themes."""
+MEMORY_PERIOD = 2.0
+"""Seconds between two notes of where the person is."""
 GONE_LIMIT = 3.0
 """Seconds the app has to end by itself after its terminal went away."""
 FRAME = 1 / 15
@@ -75,6 +79,7 @@ class Workbench(App[int]):
         house: What outlives a run: machines, snapshots, past runs and the like.
         terminals: What its terminals are told by the settings.
         recall: Where earlier searches and filters are kept; ``None`` for nowhere.
+        memory: Where it is kept where the person was; ``None`` for nowhere.
         settings: The settings.
     """
 
@@ -93,6 +98,7 @@ class Workbench(App[int]):
         house: House | None = None,
         terminals: TerminalOptions | None = None,
         recall: Path | None = None,
+        memory: Path | None = None,
         settings: Settings | None = None,
     ) -> None:
         super().__init__()
@@ -110,6 +116,11 @@ class Workbench(App[int]):
         """Milliseconds from which on the gauge says that keys are slow."""
         self.busy: Callable[[], float] = HostLoad().busy
         """Tells how busy the host is, from 0 to 1."""
+        self.memory = Memory()
+        """Where the person was, and is."""
+        self._memory_file = memory if self.settings.ui.restore else None
+        self._memory_written = ""
+        self._memory_restored = False
         self.rows = TestRows()
         self.session: RunSession | None = None
         self.key_changes: dict[str, str] = {}
@@ -162,7 +173,62 @@ class Workbench(App[int]):
         """Read the registry."""
         self.load_keys()
         self.watch_themes()
+        self.recall_memory()
         self.load_registry()
+
+    # where the person was
+
+    def recall_memory(self) -> None:
+        """Read where the person was, and begin to note where they are."""
+        file = self._memory_file
+        if file is None:
+            return
+        # One small file, before anything is drawn: panes do not jump.
+        self.memory, wrong = read_memory(file)
+        self._memory_written = "" if wrong else self.memory.dump()
+        if wrong:
+            self.notify(wrong, title="Not restored", severity="warning", markup=False)
+        if "ui.theme" not in self.settings.sources and self.memory.theme in self.available_themes:
+            self.theme = self.memory.theme
+        self.tests_screen.lay_out()
+        self.set_interval(MEMORY_PERIOD, self.write_memory)
+
+    async def _restore_spot(self, registry: Registry) -> None:
+        """Go where the person was in a registry; once."""
+        if self._memory_restored:
+            return
+        self._memory_restored = True
+        spot = self.memory.spots.get(str(registry.root))
+        if spot is None or self._memory_file is None:
+            return
+        self.tests_screen.restore(spot)
+        # A run or a terminal of the last time is not there any more.
+        if spot.place in {place.id for place in places.PLACES} - {"run", "terminals"}:
+            await self.go(spot.place)
+
+    def _noted(self) -> str:
+        """Note where the person is, and return all that is remembered as text."""
+        registry = self.rows.registry
+        if registry is not None and self._memory_restored:
+            self.memory.spots.pop(str(registry.root), None)
+            self.memory.spots[str(registry.root)] = self.tests_screen.spot()
+        self.memory.theme = self.theme
+        return self.memory.dump()
+
+    @work(group="memory", exclusive=True, exit_on_error=False)
+    async def write_memory(self) -> None:
+        """Write down where the person is, if that changed."""
+        file, text = self._memory_file, self._noted()
+        if file is None or text == self._memory_written:
+            return
+        try:
+            await asyncio.to_thread(write_memory, file, text)
+        except OSError as error:
+            self._memory_file = None
+            told = f"{file} cannot be written, so the next start does not know where you were: "
+            self.notify(told + (error.strerror or str(error)), severity="warning", timeout=10, markup=False)
+            return
+        self._memory_written = text
 
     # places
 
@@ -266,13 +332,14 @@ class Workbench(App[int]):
             return
         self.post_message(RegistryLoaded(registry, results))
 
-    def on_registry_loaded(self, message: RegistryLoaded) -> None:
+    async def on_registry_loaded(self, message: RegistryLoaded) -> None:
         """List what was read."""
         again = self.rows.registry is not None
         self.rows.results = message.results
         keep = self.tests_screen.chosen_test() if again else None
         self.rows.load(message.registry)
         self.tests_screen.registry_changed(keep)
+        await self._restore_spot(message.registry)
         if self._tell_edited(message.registry):
             return
         if again:
@@ -642,6 +709,9 @@ class Workbench(App[int]):
             return
         self._leaving = True
         self.push_screen(Closing(message))
+        if self._memory_file is not None:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(write_memory, self._memory_file, self._noted())
         try:
             await self.engine.close()
         finally:

@@ -15,6 +15,7 @@ from app.engine.state import TestState
 from app.logs.log_file import LogFile
 from app.tui import keymap, signs
 from app.tui.acting import ActingScreen
+from app.tui.layout import PanedScreen, Split
 from app.tui.run_session import RunSession
 from app.tui.screens.consoles import ConsolesScreen
 from app.tui.screens.dialogs import Confirm
@@ -33,14 +34,19 @@ from registry.model import Test
 ZOOMS = {"run-tests": "-zoom-tests", "timeline": "-zoom-timeline", "console": "-zoom-console"}
 
 
-class RunScreen(LogScreen, ActingScreen):
+class RunScreen(LogScreen, ActingScreen, PanedScreen):
     """Shows a run, while it goes on and afterwards.
 
     Args:
         session: The run.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("run")
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings("run"), *keymap.bindings("panes")]
+    PANES = ("run-tests", "timeline", "console")
+    SPLITS = (
+        Split("run.tests", ("run-tests",), "right", turns=True),
+        Split("run.timeline", ("timeline",), "console"),
+    )
     NAME = "Run"
     SCOPE = "run"
     PURPOSE = (
@@ -51,6 +57,7 @@ class RunScreen(LogScreen, ActingScreen):
         ("Run", "run"),
         ("Tests and steps", "list"),
         ("Console", "log"),
+        ("Panes", "panes"),
         ("While typing a search or a filter", "find"),
         ("Everywhere", "app"),
     ]

@@ -16,6 +16,8 @@ from app.engine.state import TestState
 from app.tui import keymap, signs
 from app.tui.acting import ActingScreen, run_command
 from app.tui.clock import Clock
+from app.tui.layout import PanedScreen, Split
+from app.tui.memory import Spot
 from app.tui.test_rows import Grouping, GroupRow, ProblemRow, Sort, TestRow, TestRows
 from app.tui.widgets.details import Details
 from app.tui.widgets.entry import Entry
@@ -27,7 +29,7 @@ from app.tui.widgets.test_list import TestList
 from registry.model import Test
 
 
-class TestsScreen(ActingScreen):
+class TestsScreen(ActingScreen, PanedScreen):
     """Lists the registry's tests.
 
     Args:
@@ -37,7 +39,9 @@ class TestsScreen(ActingScreen):
 
     __test__ = False  # keeps pytest from collecting it
 
-    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("tests")
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings("tests"), *keymap.bindings("panes")]
+    PANES = ("tests", "details")
+    SPLITS = (Split("tests.details", ("tests", "empty"), "details", turns=True),)
     NAME = "Tests"
     SCOPE = "tests"
     PURPOSE = (
@@ -48,6 +52,7 @@ class TestsScreen(ActingScreen):
     HELP_SCOPES: ClassVar[list[tuple[str, str]]] = [
         ("Tests", "tests"),
         ("Moving around", "list"),
+        ("Panes", "panes"),
         ("Everywhere", "app"),
     ]
 
@@ -114,6 +119,37 @@ class TestsScreen(ActingScreen):
             parts.append(rows.sort.value)
         self.test_list.border_title = " · ".join(parts)
 
+    def spot(self) -> Spot:
+        """Return where the person is."""
+        rows = self.rows
+        test = self.test_list.current_test
+        return Spot(
+            place=self.workbench.place,
+            test=test.name if test is not None else "",
+            filter=rows.filter,
+            marked=sorted(rows.marked),
+            folded=sorted(rows.folded),
+            sort=rows.sort.name,
+            grouping=rows.grouping.name,
+        )
+
+    def restore(self, spot: Spot) -> None:
+        """Go where the person was, as far as that is still there."""
+        rows = self.rows
+        rows.sort = Sort.__members__.get(spot.sort, rows.sort)
+        rows.grouping = Grouping.__members__.get(spot.grouping, rows.grouping)
+        rows.folded = set(spot.folded)
+        rows.restore_marks(spot.marked)
+        rows.filter = spot.filter
+        entry = self.query_one("#filter", Entry)
+        with entry.prevent(Input.Changed):
+            entry.value = spot.filter
+        self.set_class(bool(spot.filter), "-filtered")
+        rows.build()
+        self.test_list.rebuilt()
+        self.test_list.cursor = rows.index_of(spot.test) or 0
+        self._title_list()
+
     def registry_failed(self, message: str, remedy: str) -> None:
         """Say why there is nothing to list."""
         self._failure = (message, remedy)
@@ -170,7 +206,7 @@ class TestsScreen(ActingScreen):
         text = self._empty_text()
         empty = self.query_one("#empty", Static)
         empty.display = bool(text)
-        self.test_list.display = not text
+        self.test_list.set_class(bool(text), "-absent")
         empty.update(text)
 
     def _empty_text(self) -> str:

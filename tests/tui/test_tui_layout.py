@@ -1,0 +1,147 @@
+"""Panes that are moved, closed and jumped to, and a workbench that begins where it was left."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+
+from app.settings import Settings, UiSettings
+from app.tui import demo, theme
+from app.tui.app import Workbench
+from app.tui.clock import Clock
+from app.tui.memory import Memory, read_memory, write_memory
+from app.tui.replay import ReplayEngine
+from app.tui.screens.jump import Jump
+from app.tui.screens.run import RunScreen
+from app.tui.screenshots import WIDE, until
+from app.tui.test_rows import Grouping, Sort
+
+
+@asynccontextmanager
+async def opened(tmp_path, *, size=WIDE, memory=None, restore=True):
+    engine = ReplayEngine(
+        demo.registry(),
+        results=demo.results(),
+        record=demo.record(tmp_path / "run"),
+        folder=tmp_path / "run",
+        released=None,
+    )
+    app = Workbench(
+        engine,
+        clock=Clock(mono=lambda: 1000.0, wall=lambda: demo.EPOCH),
+        memory=memory,
+        settings=Settings(ui=UiSettings(restore=restore)),
+    )
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.rows.registry is not None)
+        yield app, pilot
+
+
+async def test_panes_are_moved_by_keys_and_by_the_mouse(tmp_path) -> None:
+    async with opened(tmp_path) as (app, pilot):
+        tests, details = app.screen.query_one("#tests"), app.screen.query_one("#details")
+        before = tests.outer_size.width
+        await pilot.press("less_than_sign", "less_than_sign")
+        await until(pilot, lambda: tests.outer_size.width < before - 10)
+        await pilot.press("greater_than_sign")
+        narrow = tests.outer_size.width
+        # The rule is the left edge of the details.
+        await pilot.mouse_down(details, offset=(0, 10))
+        await pilot.hover("#panes", offset=(120, 10))
+        await until(pilot, lambda: tests.outer_size.width == 120)
+        await pilot.mouse_up("#panes", offset=(120, 10))
+        await pilot.hover("#panes", offset=(60, 12))
+        assert tests.outer_size.width == 120 > narrow
+        await pilot.press("equals_sign")
+        await until(pilot, lambda: tests.outer_size.width == before)
+        app.screen.set_focus(tests)
+        await pilot.press("underscore")
+        await until(pilot, lambda: not tests.display and app.focused is details)
+        assert details.outer_size.width == WIDE[0]
+        await pilot.press("underscore")
+        await until(pilot, lambda: tests.display and tests.outer_size.width == before)
+        # Where there is no room the panes are above each other, and the rule is another one.
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: details.outer_size == (80, 8))
+        await pilot.press("1", "right_curly_bracket")
+        await pilot.resize_terminal(20, 5)
+        await pilot.resize_terminal(*WIDE)
+        await until(pilot, lambda: tests.outer_size.width == before)
+
+
+async def test_a_run_has_two_rules_and_jumps(tmp_path) -> None:
+    async with opened(tmp_path) as (app, pilot):
+        await pilot.press("R")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.run_list.count > 3)
+        screen = app.screen
+        before = screen.console.outer_size
+        screen.set_focus(screen.console)
+        await pilot.press("left_curly_bracket")
+        await until(pilot, lambda: screen.console.outer_size.height < before.height)
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: screen.console.outer_size.width > before.width)
+        await pilot.press("semicolon")
+        await until(pilot, lambda: isinstance(app.screen, Jump))
+        assert set(app.screen.targets) == {"1", "2", "3"}
+        await pilot.press("1")
+        await until(pilot, lambda: app.screen is screen and app.focused is screen.run_list)
+        await pilot.press("semicolon")
+        await until(pilot, lambda: isinstance(app.screen, Jump))
+        await pilot.press("c")
+        await until(pilot, lambda: app.screen is screen and screen.run_list.cursor == 2)
+        await pilot.press("semicolon")
+        await until(pilot, lambda: isinstance(app.screen, Jump))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen and screen.run_list.cursor == 2)
+
+
+async def test_the_workbench_begins_where_it_was_left(tmp_path) -> None:
+    memory = tmp_path / "state" / "workbench.json"
+    async with opened(tmp_path, memory=memory) as (app, pilot):
+        await pilot.press(
+            "slash", *"ca", "enter", "home", "down", "space", "T", "T", "o", "less_than_sign", "t"
+        )
+        here = app.tests_screen.test_list.current_test
+        shares = dict(app.memory.layout.shares)
+        assert here is not None and shares
+        await pilot.press("q")
+        await until(pilot, memory.exists)
+    async with opened(tmp_path, memory=memory) as (app, pilot):
+        await until(pilot, lambda: app.rows.filter == "ca")
+        assert app.tests_screen.test_list.current_test.name == here.name
+        assert app.rows.marked == {"cache-evicts-oldest"}
+        assert (app.rows.grouping, app.rows.sort) == (Grouping.FLAT, Sort.NAME)
+        assert app.memory.layout.shares == shares
+        assert app.theme == theme.LIGHT.name
+    async with opened(tmp_path, memory=memory, restore=False) as (app, pilot):
+        assert not app.rows.filter and app.theme == theme.DARK.name
+
+
+async def test_a_bad_memory_is_told_and_a_full_disk_too(tmp_path) -> None:
+    memory = tmp_path / "workbench.json"
+    memory.write_text("{")
+    async with opened(tmp_path, memory=memory) as (app, pilot):
+        assert any("begin afresh" in n.message for n in app._notifications)
+        memory.unlink()
+        memory.mkdir()  # nothing can be written there
+        app.write_memory()
+        await until(pilot, lambda: any("cannot be written" in n.message for n in app._notifications))
+        await pilot.press("down")
+        assert app.tests_screen.test_list.cursor == 1
+
+
+def test_a_memory_takes_what_makes_sense(tmp_path) -> None:
+    file = tmp_path / "workbench.json"
+    memory = Memory(theme="x")
+    memory.layout.shares["a:x"] = 0.3
+    write_memory(file, memory.dump())
+    assert read_memory(file) == (memory, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["workbench.json"]
+    data = {"version": 1, "theme": 3, "shares": {"a:x": "wide", "b:x": 9, "c:y": 0.5}, "closed": 1}
+    file.write_text(json.dumps(data | {"registries": {"/r": {"filter": ["x"], "marked": [1, "t"]}, "/s": 2}}))
+    found, wrong = read_memory(file)
+    assert not wrong and found.layout.shares == {"c:y": 0.5} and found.theme == ""
+    assert found.spots["/r"].marked == ["t"] and found.spots["/s"].filter == ""
+    for text in ("[]", '{"version": 99}', "\0", "[" * 100_000):
+        file.write_text(text)
+        assert "begin afresh" in read_memory(file)[1]
