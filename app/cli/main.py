@@ -16,6 +16,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "list": ("app.cli.list_tests", "List the tests of the registry."),
         "run": ("app.cli.run", "Run tests in throwaway machines."),
         "rewind": ("app.cli.rewind", "Fork a test's machine as it was before a step."),
+        "record": ("app.cli.record", "Make a test of what is typed in a shell."),
         "check": ("app.cli.check", "Check the registry and the settings; warnings count."),
     },
     "Machines": {
@@ -34,6 +35,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Inside a machine": {
         "shell": ("app.cli.shell", "Open a shell in a machine."),
+        "attach": ("app.cli.attach", "Open terminal panes in a machine."),
         "exec": ("app.cli.exec", "Run a command in a machine."),
         "console": ("app.cli.console", "Print a machine's console."),
         "play": ("app.cli.play", "Play a recorded terminal."),

@@ -24,7 +24,7 @@ def open_workbench(*, registry: str | None = None, project: str | None = None) -
         warn(str(problem))
     for message in reclaim(place.paths):
         print(message, file=sys.stderr)
-    terminals = TerminalOptions.of(place.settings, place.paths.recordings)
+    terminals = TerminalOptions.of(place.settings, place.paths.recordings, place.location)
     return run_app(
         Workbench(
             make_engine(place),

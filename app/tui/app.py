@@ -607,7 +607,9 @@ class Workbench(App[int]):
         session = self.session
         folder = None if session is None or not test else session.folder / "recordings"
         recording = self.terminals.recording(folder, self._secrets_of(test))
-        screen = machine_screen(self.engine.adopt, machine, self.terminals, recording, test=test)
+        screen = machine_screen(
+            self.engine.adopt, machine, self.terminals, recording, test=test, saved=self._reread
+        )
         self._show_terminals(screen)
 
     @work(group="recordings", exclusive=True, exit_on_error=False)
@@ -617,6 +619,9 @@ class Workbench(App[int]):
         if self.session is not None:
             folders.append(self.session.folder)
         await play_one_of(self, folders)
+
+    def _reread(self) -> None:
+        self.load_registry()
 
     def _secrets_of(self, test: str) -> list[str]:
         registry = self.rows.registry

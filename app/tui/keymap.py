@@ -283,6 +283,9 @@ SCOPES: dict[str, tuple[Key, ...]] = {
         Key("terminal.zoom", "z", "zoom", "zoom", "Give it the whole screen, and back."),
         Key("terminal.broadcast", "b", "broadcast", "all", "Type into all terminals at once, and back."),
         Key("terminal.record", "R", "record", "record", "Record the terminal, and end it."),
+        Key(
+            "terminal.test", "T", "new_test", "new test", "Begin to record a new test; end it, and review it."
+        ),
         Key("terminal.play", "P", "play", "play", "Play one of the recordings there are."),
         Key("terminal.mark", "m", "mark", "mark", "Mark this moment of the recording."),
         Key("terminal.close", "x", "close", "close", "Close the terminal."),
@@ -330,6 +333,10 @@ SCOPES: dict[str, tuple[Key, ...]] = {
     "marks": (
         Key("marks.up", "k", "cursor_up", "up"),
         Key("marks.down", "j", "cursor_down", "down"),
+    ),
+    "new-test": (
+        Key("new-test.save", "ctrl+s", "save", "save", "Save the test.", True, True),
+        Key("new-test.leave", "escape", "back", "leave", "Leave without saving; the recording stays.", True),
     ),
     "confirm": (
         Key("confirm.yes", "y", "answer(True)", "yes", "Do it."),

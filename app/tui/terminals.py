@@ -13,10 +13,11 @@ from app.engine.masking import Masker
 from app.settings import PREFIX, Settings, TerminalSettings
 from app.tui.screens.choices import Choice, Choose
 from app.tui.screens.replay import ReplayScreen
-from app.tui.screens.terminal import TerminalScreen
+from app.tui.screens.terminal import NewTests, TerminalScreen
 from app.tui.terminal.cast_file import CastError, list_casts, read_cast
 from app.tui.terminal.machine_source import MachineTerminals
 from app.tui.terminal.recording import Recording
+from registry.location import Location
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -32,16 +33,19 @@ class TerminalOptions:
     prefix: str = PREFIX
     recordings: Path | None = None
     """Where recordings go that belong to no run; ``None`` for nowhere."""
+    location: Location | None = None
+    """The registry that new tests are written to."""
     secrets: tuple[str, ...] = ()
     """Variables of the environment whose values are masked in recordings."""
 
     @classmethod
-    def of(cls, settings: Settings, recordings: Path) -> TerminalOptions:
+    def of(cls, settings: Settings, recordings: Path, location: Location | None = None) -> TerminalOptions:
         """Return what the settings say."""
         return cls(
             settings=settings.terminal,
             prefix=settings.ui.prefix,
             recordings=recordings,
+            location=location,
             secrets=settings.run.secrets,
         )
 
@@ -100,8 +104,18 @@ def machine_screen(
     recording: Recording | None,
     *,
     test: str = "",
+    saved: Callable[[], None] = lambda: None,
 ) -> TerminalScreen:
-    """Return a screen of terminals in a machine, which is let go of with the last of them."""
+    """Return a screen of terminals in a machine, which is let go of with the last of them.
+
+    Args:
+        adopt: Takes up the machine.
+        machine: Its id.
+        options: What the settings say.
+        recording: How its panes are recorded.
+        test: The test whose machine it is, if any.
+        saved: Called when a new test was saved.
+    """
     terminals = MachineTerminals(adopt, machine)
     return TerminalScreen(
         terminals.open,
@@ -110,5 +124,6 @@ def machine_screen(
         prefix=options.prefix,
         recording=recording,
         test=test,
+        new_tests=NewTests(options.location, saved) if options.location is not None else None,
         release=terminals.release,
     )

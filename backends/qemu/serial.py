@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import re
 from pathlib import Path
 
 from backends.base import BackendError, WrongState
@@ -17,6 +18,11 @@ BEFORE = 2048
 """Bytes of what the console said before that are shown first."""
 MOST_UNREAD = 1 << 20
 """Bytes that wait to be read at most; what is older is dropped, the log has it."""
+
+# What was asked of a terminal then must not be answered now: the answer would be typed. Colours stay.
+_ASKING = re.compile(
+    rb"\x05|\x1bZ|\x1b\[(?![0-9;:]*m)[0-?]*[ -/]*[@-~]|\x1b[]P^_X][^\x07\x1b]*(?:\x07|\x1b\\)?"
+)
 
 
 class SerialTerminal(asyncio.Protocol):
@@ -131,4 +137,5 @@ def _end_of(log: Path) -> bytes:
             data = file.read()
     except OSError:
         return b""
-    return data if size <= BEFORE else data[data.find(b"\n") + 1 :]
+    data = data if size <= BEFORE else data[data.find(b"\n") + 1 :]
+    return _ASKING.sub(b"", data)

@@ -79,6 +79,29 @@ class Terminal:
         """Type keys at once."""
         os.write(self._primary, keys.encode())
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the terminal's size, as a window's is changed."""
+        fcntl.ioctl(self._primary, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._screen.resize(rows, columns)
+        self.process.send_signal(signal.SIGWINCH)
+
+    def paste(self, text: str) -> None:
+        """Paste text, as a terminal with bracketed paste does; what is shown meanwhile is read.
+
+        Raises:
+            AssertionError: the program does not take it.
+        """
+        data = f"\x1b[200~{text}\x1b[201~".encode()
+        deadline = time.monotonic() + self.patience
+        while data:
+            _, writable, _ = select.select([], [self._primary], [], 0.05)
+            if writable:
+                data = data[os.write(self._primary, data[:1024]) :]
+            else:
+                assert time.monotonic() < deadline, f"{len(data)} bytes are not taken\n{self.text()}"
+            while select.select([self._primary], [], [], 0)[0]:
+                self._read(0)
+
     def text(self) -> str:
         """Return the screen."""
         return "\n".join(line.rstrip() for line in self._screen.display)

@@ -40,6 +40,7 @@ class Choose(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("choices")
     DEFAULT_CSS = """
     Choose OptionList { height: auto; max-height: 14; background: $panel; border: none; padding: 0; }
+    Choose OptionList:focus { border: none; }
     """
 
     def __init__(self, title: str, choices: Sequence[Choice]) -> None:

@@ -152,6 +152,7 @@ class ReplayScreen(VmScreen):
         width: 34; height: 1fr; padding: 0;
         background: $background; border: none; border-left: solid $vm-rule;
     }
+    ReplayScreen #markers:focus { border: none; border-left: solid $primary; }
     ReplayScreen.-narrow #markers { display: none; }
     ReplayScreen #replay-keys { height: 1; padding: 0 1; background: $panel; color: $vm-dim; }
     """

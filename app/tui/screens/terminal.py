@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
-from textual import events, on
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal
 from textual.widgets import Static
 
 from app.engine.events import Outcome
+from app.engine.recorded import RECORDING_SHELL
 from app.engine.state import StepState
 from app.setting_kinds import prefix_name
 from app.settings import PREFIX
@@ -19,18 +23,32 @@ from app.tui import keymap
 from app.tui.screens.base import VmScreen
 from app.tui.screens.choices import Ask, Choice, Choose
 from app.tui.screens.dialogs import Confirm, Help
+from app.tui.screens.new_test import NewTestScreen
 from app.tui.terminal.ansi_rows import screen_text
 from app.tui.terminal.cast import CastWriter
+from app.tui.terminal.cast_file import CastError, read_cast
 from app.tui.terminal.direct import Keyboard
 from app.tui.terminal.machine_source import MachineTerminals, host_shell
 from app.tui.terminal.pane import Opener, TerminalPane
+from app.tui.terminal.prompts import commands_of
 from app.tui.terminal.recording import Recording
 from app.tui.terminal.splits import Direction, Splits
 from app.tui.widgets.gauge import Gauge
+from registry.location import Location
 
 _CONSOLE = "console"
+_NEW_TEST = "new test"
 _WIDE = 100
 """Columns from which on one more pane goes beside another and not below it."""
+
+
+@dataclass(frozen=True)
+class NewTests:
+    """Where new tests go."""
+
+    location: Location
+    saved: Callable[[], None]
+    """Called when one was saved."""
 
 
 class Panes(Container):
@@ -79,6 +97,7 @@ class TerminalScreen(VmScreen):
         prefix: The prefix key.
         recording: How panes are recorded; ``None`` where they cannot be.
         test: The test whose machine it is, if any: its steps become markers of recordings.
+        new_tests: Where tests go that are recorded; ``None`` where they cannot be.
         release: Called when the last terminal is hung up.
     """
 
@@ -104,6 +123,7 @@ class TerminalScreen(VmScreen):
         prefix: str = PREFIX,
         recording: Recording | None = None,
         test: str = "",
+        new_tests: NewTests | None = None,
         release: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         super().__init__()
@@ -113,6 +133,9 @@ class TerminalScreen(VmScreen):
         self._prefix = prefix
         self._recording = recording
         self.test = test
+        self._new_tests = new_tests
+        self._captured: TerminalPane | None = None
+        """The pane in which a new test is being recorded."""
         self._release = release
         self._opened = 0
         self._asking = False
@@ -134,6 +157,7 @@ class TerminalScreen(VmScreen):
             "broadcast": lambda pane: self._toggle_broadcast(),
             "record": self.toggle_recording,
             "mark": self._mark,
+            "new_test": self._new_test,
             "play": lambda pane: self._play(),
             "close": self._ask_to_close,
             "help": lambda pane: self._help(),
@@ -167,7 +191,9 @@ class TerminalScreen(VmScreen):
         if what:
             label = what if opener is host_shell else f"{self._label} {what}"
         pane = TerminalPane(opener, label=label, prefix=self._prefix)
-        if self._recording is not None and self._recording.always:
+        if what == _NEW_TEST:
+            self._capture(pane)
+        elif self._recording is not None and self._recording.always:
             self._record(pane, "")
         pane.on_typed = self._typed
         pane.on_command = self._command
@@ -235,6 +261,10 @@ class TerminalScreen(VmScreen):
             for name in keymap.keys_of(key, changes).split(",")
         }
 
+    def run_command(self, action: str) -> None:
+        """Do what a key after the prefix does, in the focused pane."""
+        self._actions[action](self.current or self.panes[0])
+
     def _toggle_broadcast(self) -> None:
         self.broadcast = not self.broadcast
         self._tell_keys()
@@ -297,11 +327,14 @@ class TerminalScreen(VmScreen):
 
     # recording
 
-    def _record(self, pane: TerminalPane, screen: str) -> CastWriter | None:
-        assert self._recording is not None
+    def _record(
+        self, pane: TerminalPane, screen: str, recording: Recording | None = None
+    ) -> CastWriter | None:
+        recording = recording or self._recording
+        assert recording is not None
         model = pane.model
         try:
-            pane.recorder = self._recording.begin(pane.label, model.columns, model.lines, screen)
+            pane.recorder = recording.begin(pane.label, model.columns, model.lines, screen)
             return pane.recorder
         except OSError as error:
             self.app.notify(
@@ -316,6 +349,9 @@ class TerminalScreen(VmScreen):
         """Begin to record a pane, or end it."""
         if self._recording is None:
             self.notify("There is nowhere to put a recording.", severity="warning")
+            return
+        if pane is self._captured:
+            self.notify("It is recorded for a new test; T ends that.")
             return
         if pane.recorder is None:
             begun = self._record(pane, screen_text(pane.model))
@@ -360,6 +396,60 @@ class TerminalScreen(VmScreen):
         for pane in self.panes:
             if pane.recorder is not None:
                 pane.recorder.marker(label)
+
+    # new tests
+
+    def _new_test(self, pane: TerminalPane) -> None:
+        if self._captured is not None:
+            self._review()
+        elif self._machine is None or self._recording is None or self._new_tests is None:
+            self.notify("A new test is recorded in a machine, and there is none here.", severity="warning")
+        else:
+            self._add(self._machine.running(RECORDING_SHELL), _NEW_TEST, pane)
+
+    def _capture(self, pane: TerminalPane) -> None:
+        """Record a shell whose commands become a test, with what is typed: that is the very thing here."""
+        assert self._recording is not None
+        if self._record(pane, "", replace(self._recording, typed=True)) is None:
+            return
+        self._captured = pane
+        name = prefix_name(self._prefix)
+        self.notify(f"What is typed here becomes a test. {name} T, or the shell's end, leads to its review.")
+
+    @on(TerminalPane.Ended)
+    def _ended(self, event: TerminalPane.Ended) -> None:
+        if event.pane is self._captured and event.code is not None:
+            self._review()
+
+    def _review(self) -> None:
+        pane, self._captured = self._captured, None
+        if pane is None or pane.recorder is None or self._new_tests is None:
+            return
+        cast, pane.recorder = pane.recorder, None
+        cast.close()
+        pane.retitle()
+        self._read_commands(cast.path, self._new_tests)
+
+    @work(group="review", exclusive=True, exit_on_error=False)
+    async def _read_commands(self, path: Path, target: NewTests) -> None:
+        try:
+            commands = await asyncio.to_thread(lambda: commands_of(read_cast(path)))
+        except CastError as error:
+            self.app.notify(error.message, title="No test", severity="error", markup=False)
+            return
+        if not commands:
+            self.app.notify("Nothing was typed in it.", title="No test", severity="warning")
+            return
+        screen = NewTestScreen(commands, target.location, summary=f"Recorded in {self._label}")
+
+        def closed(_result: None) -> None:
+            if screen.saved:
+                target.saved()
+            else:
+                later = f"vmbench record {path} --test NAME"
+                self.app.notify(f"Nothing was saved. {later} makes a test of it later.", markup=False)
+
+        await self.app.push_screen(screen, closed)
 
     # panes
 
