@@ -178,6 +178,18 @@ class TerminalScreen(VmScreen):
         self._keyboard = Keyboard(self.app, self._key_taker)
         self._keyboard.attach()
 
+    def on_screen_suspend(self) -> None:
+        """Let floods be emulated elsewhere while another screen is shown."""
+        for pane in self.panes:
+            pane.hidden = True
+
+    def on_screen_resume(self) -> None:
+        """Have the focused terminal here again."""
+        for pane in self.panes:
+            pane.hidden = False
+        if self.current is not None:
+            self.current.attend()
+
     async def on_unmount(self) -> None:
         """Let go of what the terminals were in; they are hung up before."""
         if self._keyboard is not None:

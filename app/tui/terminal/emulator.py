@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.tui.terminal.cells import Row
+from app.tui.terminal.packed import PackedRow, unpack
 from app.tui.terminal.parser import Parser
 from app.tui.terminal.screen import Screen
 
@@ -126,15 +127,33 @@ class PyteEmulator:
     """
 
     def __init__(self, columns: int, lines: int, *, history: int = 5000) -> None:
-        self.screen = Screen(max(columns, 1), max(lines, 1), history=history)
-        self._parser = Parser(self.screen)
-        self.feed = self._parser.feed
         self.on_reply: Callable[[bytes], None] = lambda data: None
         self.on_bell: Callable[[], None] = lambda: None
         self.on_copy: Callable[[str], None] = lambda data: None
+        self._use(Screen(max(columns, 1), max(lines, 1), history=history))
+
+    def _use(self, screen: Screen) -> None:
+        self.screen = screen
+        self._parser = Parser(screen)
+        self.feed = self._parser.feed
         self.screen.on_reply = lambda data: self.on_reply(data)
         self.screen.on_bell = lambda: self.on_bell()
         self.screen.on_copy = lambda data: self.on_copy(data)
+
+    def state(self) -> tuple[object, ...]:
+        """Return all but the scrollback, to be pickled."""
+        return self.screen, self._parser.state()
+
+    @classmethod
+    def from_state(cls, state: tuple[Any, ...], history: Iterable[Row | PackedRow]) -> PyteEmulator:
+        """Return the emulator that a state was taken of, with its scrollback."""
+        screen, parser = state
+        emulator = cls(1, 1)
+        screen.history.extend(history)
+        screen.all_dirty = True
+        emulator._use(screen)
+        emulator._parser.go_on(parser)
+        return emulator
 
     @property
     def columns(self) -> int:
@@ -205,4 +224,9 @@ class PyteEmulator:
 
     def row(self, index: int) -> Row:
         """Return a row of the screen, or of the scrollback for -1 (the newest) and below."""
-        return self.screen.rows[index] if index >= 0 else self.screen.history[index]
+        if index >= 0:
+            return self.screen.rows[index]
+        row = self.screen.history[index]
+        if isinstance(row, PackedRow):
+            row = self.screen.history[index] = unpack(row)
+        return row

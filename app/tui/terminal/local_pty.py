@@ -17,6 +17,8 @@ from pathlib import Path
 
 CHUNK = 65536
 _HANG_UP = 2.0
+_PAGE = 4000
+"""Bytes of a read from which on there may be more."""
 
 
 class LocalPty:
@@ -87,7 +89,7 @@ class LocalPty:
         """Return the next bytes, or nothing when the program has ended."""
         while self._master >= 0:
             try:
-                return os.read(self._master, CHUNK)
+                return self._read_all()
             except BlockingIOError:
                 await self._readable()
             except OSError as error:
@@ -95,6 +97,18 @@ class LocalPty:
                     return b""
                 raise
         return b""
+
+    def _read_all(self) -> bytes:
+        """Read what is there; the system gives a flood in pieces of a page."""
+        data = os.read(self._master, CHUNK)
+        if len(data) < _PAGE:
+            return data
+        parts, size = [data], len(data)
+        with contextlib.suppress(OSError):
+            while size < CHUNK and (data := os.read(self._master, CHUNK - size)):
+                parts.append(data)
+                size += len(data)
+        return b"".join(parts)
 
     async def _readable(self) -> None:
         self._waiter = self._loop.create_future()

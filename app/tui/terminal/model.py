@@ -41,12 +41,16 @@ class TerminalModel:
     def __init__(
         self, columns: int = 80, lines: int = 24, *, history: int = 5000, emulator: Emulator | None = None
     ) -> None:
-        self.emulator: Emulator = emulator or PyteEmulator(columns, lines, history=history)
         self.on_reply: Callable[[bytes], None] = lambda data: None
         """Called with what the terminal answers to the program."""
         self.on_bell: Callable[[], None] = lambda: None
         self.on_copy: Callable[[str], None] = lambda text: None
         """Called with text that the program wants copied; whoever gets it asks the person first."""
+        self.use(emulator or PyteEmulator(columns, lines, history=history))
+
+    def use(self, emulator: Emulator) -> None:
+        """Go on with another emulator, which shows the same."""
+        self.emulator: Emulator = emulator
         self.emulator.on_reply = lambda data: self.on_reply(data)
         self.emulator.on_bell = lambda: self.on_bell()
         self.emulator.on_copy = self._copy

@@ -19,11 +19,12 @@ from app.setting_kinds import prefix_name
 from app.settings import PREFIX
 from app.tui.terminal.cells import Cell
 from app.tui.terminal.direct import Painter, backed_up
-from app.tui.terminal.emulator import Cursor
+from app.tui.terminal.emulator import Cursor, PyteEmulator
 from app.tui.terminal.keys import Mouse, encode_focus, encode_key, encode_mouse, encode_paste
 from app.tui.terminal.local_pty import LocalPty
 from app.tui.terminal.model import LARGEST_COPY, Place, TerminalModel
 from app.tui.terminal.painting import Palette, strip_of
+from app.tui.terminal.workshop import Away, Workshop
 
 if TYPE_CHECKING:
     from app.tui.terminal.cast import CastWriter
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 Opener = Callable[[int, int], Awaitable["Terminal"]]
 """Opens what a pane shows, for columns and rows."""
 
-BACKGROUND_FRAME = 1 / 15
+BACKGROUND_FRAME = 1 / 10
 FOCUSED_FRAME = 1 / 60
 LONGEST_FRAME = 0.15
 """Seconds after which a frame that a program began is shown though it did not end it."""
@@ -41,6 +42,9 @@ _FLOOD = 8192
 """Bytes at once from which on frames wait for their turn."""
 _SLICE = 4096
 _SLICE_TIME = 0.002
+_FLOOD_SPAN = 0.25
+_MOST_AT_ONCE = 65536
+"""Bytes within ``_FLOOD_SPAN`` seconds from which on a background terminal is emulated elsewhere."""
 _WHEEL_LINES = 3
 
 
@@ -159,12 +163,20 @@ class TerminalPane(Widget, can_focus=True):
         self._rung = False
         self._palette = Palette()
         self._fitted = (0, 0)
+        self._workshop: Workshop | None = None
+        self._away: Away | None = None
+        self._when_back: list[Callable[[], None]] = []
+        self._heavy = 0
+        self._since = 0.0
+        self.hidden = False
+        """Whether another screen is shown."""
         self._early = bytearray()  # typed before there is a program to type into
 
     # life
 
     def on_mount(self) -> None:
         """Take the theme's colours."""
+        self._workshop = Workshop.enter(self.app)
         self._take_colours()
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._take_colours())
         # a widget that is new when something asks for its place is laid out without a Resize event
@@ -188,6 +200,10 @@ class TerminalPane(Widget, can_focus=True):
             self._serving.cancel()
             await asyncio.gather(self._serving, return_exceptions=True)
         self._painter.close()
+        if self._away is not None:
+            self._away.drop()
+        if self._workshop is not None:
+            await self._workshop.leave()
         if self.recorder is not None:
             self.recorder.close()
 
@@ -248,6 +264,11 @@ class TerminalPane(Widget, can_focus=True):
         """Take what was printed, in slices, so that keys are never held up."""
         if self.recorder is not None:
             self.recorder.output(data)
+        if self._away is None and self._floods(len(data)):
+            await self._send_away()
+        if self._away is not None:
+            await self._send_on(self._away, data)
+            return
         began = time.monotonic()
         for position in range(0, len(data), _SLICE):
             self.model.feed(data[position : position + _SLICE])
@@ -256,6 +277,64 @@ class TerminalPane(Widget, can_focus=True):
                 await asyncio.sleep(0)
                 began = time.monotonic()
         self._ask_to_paint(len(data))
+
+    # in the background
+
+    @property
+    def _attended(self) -> bool:
+        return self.has_focus and not self.hidden
+
+    def _floods(self, size: int) -> bool:
+        """Return whether so much is printed that it is better emulated elsewhere, unless somebody looks."""
+        now = time.monotonic()
+        if now - self._since > _FLOOD_SPAN:
+            self._since, self._heavy = now, 0
+        self._heavy += size
+        looked_at = self.reading or self._view is not None or self._selected or self._anchor is not None
+        return self._heavy > _MOST_AT_ONCE and not self._attended and not looked_at
+
+    async def _send_away(self) -> None:
+        assert self._workshop is not None
+        away = await self._workshop.take(self.model.emulator)
+        if away is None:
+            return
+        away.on_frame, away.on_back = self._paint, self._came_back
+        self._away = away
+        self.model.use(away)
+        if self._attended or self._when_back:
+            away.recall()
+
+    async def _send_on(self, away: Away, data: bytes) -> None:
+        assert self._workshop is not None
+        self.model.feed(data)
+        await self._workshop.pace(len(data))
+        await away.room()
+
+    def _came_back(self, emulator: PyteEmulator, held: bytes, whole: bool) -> None:
+        self._away, self._heavy = None, 0
+        self.model.use(emulator)
+        self.model.feed(held)
+        if not self.is_mounted:
+            return
+        self._paint()
+        if not whole:
+            self.notify("A part of the workbench ended; the scrollback here is lost.", severity="warning")
+        waiting, self._when_back = self._when_back, []
+        for action in waiting:
+            action()
+
+    def attend(self) -> None:
+        """Emulate it here again, as somebody works with it now."""
+        if self._away is not None:
+            self._away.recall()
+
+    def _is_here(self, action: Callable[[], None]) -> bool:
+        """Return whether all of the terminal is here; if not, do something once it is."""
+        if self._away is None:
+            return True
+        self._when_back.append(action)
+        self._away.recall()
+        return False
 
     # painting
 
@@ -481,6 +560,8 @@ class TerminalPane(Widget, can_focus=True):
 
     def read(self, lines: int) -> None:
         """Look at the scrollback; keys move in it until ``q``."""
+        if not self._is_here(lambda: self.read(lines)):
+            return
         self.reading = True
         if self._view is None:
             self._view = self.model.top
@@ -489,6 +570,8 @@ class TerminalPane(Widget, can_focus=True):
 
     def scroll_lines(self, count: int) -> None:
         """Move through the scrollback."""
+        if not self._is_here(lambda: self.scroll_lines(count)):
+            return
         target = max(self.model.first, min(self.view_top + count, self.model.top))
         self._view = target if target < self.model.top or self.reading else None
         self.refresh()
@@ -529,6 +612,8 @@ class TerminalPane(Widget, can_focus=True):
 
     def search(self, words: str) -> int:
         """Find text in the scrollback and the screen, go to the last place, and return how many there are."""
+        if not self._is_here(lambda: self.search(words)):
+            return 0
         self._words, self._hits = words, self.model.find(words)
         self._hit = len(self._hits)
         self.reading = True
@@ -570,6 +655,7 @@ class TerminalPane(Widget, can_focus=True):
     def on_focus(self) -> None:
         """Tell the program, and show the cursor."""
         self._rung = False
+        self.attend()
         self.send(encode_focus(True, self.model.modes))
         self._cursor_changed()
 
@@ -587,6 +673,8 @@ class TerminalPane(Widget, can_focus=True):
 
     def copy(self) -> None:
         """Copy what is selected, or all that is seen."""
+        if not self._is_here(self.copy):
+            return
         if self._selected is not None:
             start, stop = sorted(self._selected)
         else:
@@ -623,6 +711,7 @@ class TerminalPane(Widget, can_focus=True):
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Begin to select, unless the program wants the mouse; shift takes it from the program."""
         event.stop()
+        self.attend()
         self._button = event.button
         if self._report(Mouse.PRESS, event.button, event):
             return

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from enum import IntEnum
 from functools import lru_cache
+from typing import Any
 
 from app.tui.terminal.screen import Screen
 
@@ -143,6 +144,23 @@ class Parser:
     def idle(self) -> bool:
         """Whether it is in the midst of no sequence and no character."""
         return self._state is _State.GROUND and not self._decoder.getstate()[0]
+
+    def state(self) -> tuple[object, ...]:
+        """Return what is left of the bytes so far: a sequence or a character that was cut."""
+        return (
+            self._decoder.getstate(),
+            int(self._state),
+            self._collected,
+            self._kind,
+            self._string,
+            self._string_length,
+        )
+
+    def go_on(self, state: tuple[Any, ...]) -> None:
+        """Go on from a state that was returned before."""
+        decoder, number, self._collected, self._kind, self._string, self._string_length = state
+        self._decoder.setstate(decoder)
+        self._state = _State(number)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes, cut anywhere."""

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from unicodedata import category
 
 import pyte
@@ -15,6 +16,7 @@ from pyte.screens import Margins
 from wcwidth import wcwidth
 
 from app.tui.terminal.cells import Cell, Pen, Pens, Row
+from app.tui.terminal.packed import PackedRow, pack, unpack
 from app.tui.terminal.sgr import apply
 
 GRAPHICS = {code: pyte.charsets.VT100_MAP[code] for code in range(0x5F, 0x7F)} | {0x5F: " "}
@@ -66,7 +68,7 @@ class Screen(pyte.Screen):
     """
 
     def __init__(self, columns: int, lines: int, *, history: int = 5000) -> None:
-        self.history: deque[Row] = deque(maxlen=history)
+        self.history: deque[Row | PackedRow] = deque(maxlen=history)
         self.pushed = 0
         """Lines that ever went into the scrollback."""
         self.on_reply: Callable[[bytes], None] = lambda data: None
@@ -82,6 +84,36 @@ class Screen(pyte.Screen):
         self.reset()
 
     # state
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return all but the scrollback, the callbacks and what can be made anew."""
+        left_out = {"history", "buffer", "pens", "on_reply", "on_bell", "on_copy"}
+        state = {name: value for name, value in vars(self).items() if name not in left_out}
+        state["pen"] = self.pen.style
+        state["_saved"] = [
+            (saved.x, saved.y, saved.pen and saved.pen.style, saved.charsets, saved.shift, saved.origin)
+            for saved in self._saved
+        ]
+        state["rows"] = [pack(row) for row in self.rows]
+        state["_main"] = None if self._main is None else [pack(row) for row in self._main]
+        state["history"] = self.history.maxlen
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Become what was stored."""
+        main = state["_main"]
+        vars(self).update(state, _main=None if main is None else [unpack(row) for row in main])
+        self.pens = Pens()
+        self.pen = self.pens.of(state["pen"])
+        self._saved = [
+            _Saved(x, y, pen and self.pens.of(pen), charsets, shift, origin)
+            for x, y, pen, charsets, shift, origin in state["_saved"]
+        ]
+        self.rows = [unpack(row) for row in state["rows"]]
+        self.history = deque(maxlen=state["history"])
+        self.on_reply = lambda data: None
+        self.on_bell = lambda: None
+        self.on_copy = lambda data: None
 
     def reset(self) -> None:
         """Begin anew (RIS); the scrollback stays."""
@@ -173,7 +205,8 @@ class Screen(pyte.Screen):
             del rows[: excess - below]
             y -= excess - below
         while len(rows) < lines and scrolls and self.history:
-            rows.insert(0, self.history.pop())
+            last = self.history.pop()
+            rows.insert(0, unpack(last) if isinstance(last, PackedRow) else last)
             self.pushed -= 1
             y += 1
         plain = self.pens.plain.blank
