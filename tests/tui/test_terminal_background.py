@@ -84,7 +84,9 @@ def test_rows_survive_packing() -> None:
 
 def children() -> list[psutil.Process]:
     return [
-        child for child in psutil.Process().children() if "app.tui.terminal.worker" in " ".join(child.cmdline())
+        child
+        for child in psutil.Process().children()
+        if "app.tui.terminal.worker" in " ".join(child.cmdline())
     ]
 
 
@@ -171,5 +173,5 @@ async def test_the_other_process_ends_when_the_workbench_is_killed() -> None:
     os.close(read)
     worker = psutil.Process(int(number))
     os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    await asyncio.to_thread(os.waitpid, pid, 0)
     await until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, "its end")

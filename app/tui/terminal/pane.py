@@ -165,7 +165,7 @@ class TerminalPane(Widget, can_focus=True):
         self._fitted = (0, 0)
         self._workshop: Workshop | None = None
         self._away: Away | None = None
-        self._when_back: list[Callable[[], None]] = []
+        self._when_back: list[Callable[[], object]] = []
         self._heavy = 0
         self._since = 0.0
         self.hidden = False
@@ -328,7 +328,7 @@ class TerminalPane(Widget, can_focus=True):
         if self._away is not None:
             self._away.recall()
 
-    def _is_here(self, action: Callable[[], None]) -> bool:
+    def _is_here(self, action: Callable[[], object]) -> bool:
         """Return whether all of the terminal is here; if not, do something once it is."""
         if self._away is None:
             return True

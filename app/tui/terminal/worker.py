@@ -1,4 +1,4 @@
-"""The process that emulates the terminals that nobody types into: its socket's descriptor is the last argument.
+"""The process that emulates the terminals that nobody types into; its last argument is its socket's number.
 
 It ends when the other end of its socket is closed, however the workbench ended.
 """
