@@ -34,6 +34,8 @@ KEEPALIVE = 3.0
 KILL_GRACE = 5.0
 """Seconds a killed command has to be gone before its connection is cut."""
 STATE_FOLDER = "/run/vmbench"
+_TERMINAL_WINDOW = 1 << 18
+"""Bytes that a terminal in a guest may print ahead of being read, so that a flood waits in the guest."""
 
 Killer = Callable[[str], Awaitable[None]]
 """Runs a shell command in the guest beside SSH, to kill what a command left."""
@@ -273,7 +275,11 @@ class GuestChannel:
         try:
             slot = await self._new_slot(timeout=30.0)
             process = await slot.connection.create_process(
-                self._for_terminal(command), term_type=term, term_size=(columns, rows), encoding=None
+                self._for_terminal(command),
+                term_type=term,
+                term_size=(columns, rows),
+                encoding=None,
+                window=_TERMINAL_WINDOW,
             )
         except (asyncssh.Error, OSError) as error:
             await hang_up()

@@ -72,15 +72,12 @@ STYLES = "\r\n".join(
 ).encode()
 
 
-async def settled(pilot, keys=()) -> None:
+async def settled(pilot) -> None:
     def all_read() -> bool:
         return all(p.source is not None and not p.source.data for p in pilot.app.screen.panes)
 
     await until(all_read, "the end of what is printed")
     await pilot.pause()
-    if keys:
-        await pilot.press(*keys)
-        await settled(pilot)
     for pane in pilot.app.screen.panes:
         pane._paint()
     await pilot.pause()
@@ -96,14 +93,17 @@ def test_program(snap_compare, name, theme_name) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "keys"),
+    ("name", "keys", "panes"),
     [
-        ("split", ["ctrl+g", "percent_sign", "ctrl+g", "minus"]),
-        ("search", ["ctrl+g", "slash", *"w", "enter"]),
+        ("split", ["ctrl+g", "percent_sign", "ctrl+g", "minus"], 3),
+        ("search", ["ctrl+g", "slash", *"w", "enter"], 1),
     ],
 )
-def test_panes(snap_compare, name, keys) -> None:
+def test_panes(snap_compare, name, keys, panes) -> None:
     async def prepare(pilot) -> None:
-        await settled(pilot, keys)
+        await settled(pilot)
+        await pilot.press(*keys)
+        await until(lambda: len(pilot.app.screen.panes) == panes, f"{panes} panes")
+        await settled(pilot)
 
     assert snap_compare(Host(STYLES, theme.DARK.name), terminal_size=(120, 24), run_before=prepare)

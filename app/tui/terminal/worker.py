@@ -6,6 +6,7 @@ It ends when the other end of its socket is closed, however the workbench ended.
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import sys
@@ -38,6 +39,8 @@ FRAME = 0.1
 SLICE = 16384
 """Bytes of one terminal that are emulated before another one's turn."""
 _RECEIVE = 1 << 18
+_NICE = 5
+"""How far it stands back behind the workbench, where the keyboard is."""
 
 
 class Emulated:
@@ -161,6 +164,7 @@ class Worker:
 def main() -> None:
     """Work for the socket whose descriptor is the last argument."""
     connection = socket.socket(fileno=int(sys.argv[-1]))
+    os.nice(_NICE)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the workbench is gone
         Worker(connection).run()
 

@@ -62,6 +62,7 @@ class Gauge(Static):
             load += f", {guests} guest{'' if guests == 1 else 's'}"
         text = f"key p50 {milliseconds(p50)} p99 {milliseconds(p99)} ms{' slow' if slow else ''} · {load}"
         if text != self._told:
+            wider = len(text) != len(self._told)  # else the screen need not be laid out anew
             self._told = text
             self.display = True
-            self.update(Text(text, style=self.app.theme_variables["warning"] if slow else ""))
+            self.update(Text(text, style=self.app.theme_variables["warning"] if slow else ""), layout=wider)
