@@ -645,6 +645,13 @@ class Workbench(App[int]):
         """Leave every key to a focused terminal."""
         return not getattr(self.focused, "takes_all_keys", False)
 
+    def open_latency(self) -> None:
+        """Show what keys cost, and measure it."""
+        from app.tui.screens.latency import LatencyScreen
+
+        if not isinstance(self.screen, LatencyScreen):
+            self.push_screen(LatencyScreen())
+
     # everywhere
 
     def action_help(self) -> None:
@@ -679,6 +686,7 @@ class Workbench(App[int]):
                 go = partial(self.call_later, self.go, place)
                 yield SystemCommand(f"Go to {title} ({digit})", f"Show the place {title}", go)
         yield SystemCommand("Recordings", "Play a recorded terminal", self.action_recordings)
+        yield SystemCommand("Latency", "Measure what a key costs, idle or under load", self.open_latency)
         yield SystemCommand("Help (?)", "What this screen is for, and its keys", self.action_help)
         yield SystemCommand("Theme (t)", "Switch between dark and light", self.action_toggle_theme)
         yield SystemCommand("All themes", "Choose among all themes", self.action_change_theme)

@@ -211,6 +211,12 @@ SCOPES: dict[str, tuple[Key, ...]] = {
             "Show a letter on every row and a number on every pane.",
         ),
     ),
+    "latency": (
+        Key("latency.measure", "n", "measure", "measure", "Measure what a key costs.", True),
+        Key("latency.stop", "c", "stop", "end it", "End the measurement; what it has is kept.", True),
+        Key("latency.mark", "space", "mark", "compare", "Compare others with the one here.", True),
+        Key("latency.back", "escape", "back", "back", "Back to where you were.", True),
+    ),
     "output": (
         Key("output.other", "s", "other", "other stream", "Standard output or standard error.", True),
         Key("output.search", "slash", "search", "search", "Search the output.", True, True),

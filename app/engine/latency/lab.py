@@ -117,6 +117,10 @@ class Lab:
         else:
             await measure(progress, names, inner, on_progress)
 
+    def machines(self) -> list[str]:
+        """Return the ids of the machines that can be typed into. Blocking."""
+        return [record.id for record in self._machines.records() if record.ssh_port and record.pid]
+
     def _names(self, request: Request) -> list[str]:
         names = list(dict.fromkeys((WORKBENCH, *request.against)))
         for name in names:

@@ -164,12 +164,19 @@ def read(file: Path) -> Measurement:
             remedy="measure again with this vmbench",
         )
     try:
-        return _decoded(raw)
+        return decoded(raw)
     except (KeyError, TypeError, ValueError) as error:
         raise LatencyError(f"{file}: {error} does not fit a measurement", remedy=remedy) from error
 
 
-def _decoded(raw: Mapping[str, object]) -> Measurement:
+def decoded(raw: Mapping[str, object]) -> Measurement:
+    """Return the measurement of a ``document``.
+
+    Raises:
+        KeyError: a key is missing.
+        TypeError: a value is of the wrong kind.
+        ValueError: values do not fit each other.
+    """
     defaults = Conditions(probe="")
     conditions = {
         name: _typed(raw, name, type(getattr(defaults, name))) for name in Conditions.__slots__ if name in raw

@@ -95,7 +95,7 @@ SAMPLES = st.builds(
 def test_a_file_gives_back_what_was_written(series: dict[str, list[Sample]]) -> None:
     m = Measurement(conditions=Conditions(probe="echo", floods=3), series=series, when=5.5, host=Host(cpus=2))
     raw = json.loads(json.dumps(m.document()))
-    found = files._decoded(raw)
+    found = files.decoded(raw)
     assert found.conditions == m.conditions and found.host == m.host and set(found.series) == set(series)
     for name, samples in series.items():
         key = lambda s: (s.at, s.ms is None, s.ms or 0)  # noqa: E731
@@ -134,6 +134,6 @@ def test_hostile_values_never_raise_anything_else(value: object) -> None:
     base = measured(n=3).document()
     for key in list(base):
         try:
-            files._decoded({**base, key: value})
+            files.decoded({**base, key: value})
         except (KeyError, TypeError, ValueError, AttributeError):
             continue
