@@ -11,6 +11,8 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEVELS = "▁▂▃▄▅▆▇█"
 _LEAST = 0.001
 """Milliseconds below which heights do not tell apart."""
+LABEL = 15
+"""Columns of what stands before a bar."""
 LOST = "\N{MULTIPLICATION SIGN}"
 """A key that was never answered."""
 
@@ -44,17 +46,13 @@ def histogram_lines(bins: Sequence[Bin], width: int) -> list[str]:
         return []
     total = sum(b.count for b in bins)
     most = max(b.count for b in bins)
-    room = max(width - 33, 8)
+    room = max(width - LABEL - 17, 8)
     lines = []
     for b in bins:
-        bounds = f"{_bound(b.low):>6} to {_bound(b.high):<6}"
+        bounds = f"{b.low:g} to {b.high:g}".ljust(LABEL)
         share = f"{b.count:>6} {100 * b.count / max(total, 1):5.1f}%"
         lines.append(f"{bounds} {bar(b.count / max(most, 1), room)} {share}")
     return lines
-
-
-def _bound(value: float) -> str:
-    return f"{value:g}"
 
 
 def timeline_line(values: Sequence[float | None], *, top: float | None = None) -> str:

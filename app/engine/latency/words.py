@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.engine.latency.charts import histogram_lines, milliseconds, timeline_line
+from app.engine.latency.charts import LABEL, histogram_lines, milliseconds, timeline_line
 from app.engine.latency.figures import histogram, summarise, taken, timeline
 from app.engine.latency.measurement import Measurement
 
@@ -59,7 +59,7 @@ def charts(measurement: Measurement, name: str, width: int) -> list[str]:
         return ["no key was answered"]
     bins = histogram(values, low=min(everything), high=max(everything))
     lines = histogram_lines(bins, width)
-    spots = timeline(samples, max(min(width - 30, len(samples)), 1))
+    spots = timeline(samples, max(min(width - LABEL - 20, len(samples)), 1))
     seconds = max(sample.at for sample in samples) - min(sample.at for sample in samples)
-    lines.append(f"{'over time':>15} {timeline_line(spots)} {seconds:.0f} s, highest of each moment")
+    lines.append(f"{'over time':<{LABEL}} {timeline_line(spots)} {seconds:.0f} s, highest")
     return lines

@@ -13,7 +13,7 @@ from textual.containers import Container, VerticalScroll
 from textual.widgets import Static
 
 from app.engine.latency import words
-from app.engine.latency.compare import Difference, compare, unlike
+from app.engine.latency.compare import Difference, compare_apart, unlike
 from app.engine.latency.lab import Entry, Lab, Request
 from app.engine.latency.measure import Progress
 from app.engine.latency.measurement import Measurement
@@ -80,6 +80,8 @@ class LatencyScreen(VmScreen):
     LatencyScreen #measurements:focus, LatencyScreen #measured:focus {
         border-top: solid $primary; border-title-color: $primary; border-title-style: bold;
     }
+    LatencyScreen.-wide #measurements { width: 2fr; height: 1fr; }
+    LatencyScreen.-wide #measured { width: 3fr; border-left: solid $vm-rule; }
     LatencyScreen #measuring { height: 1; padding: 0 1; background: $panel; color: $primary; display: none; }
     LatencyScreen.-measuring #measuring { display: block; }
     """
@@ -211,7 +213,11 @@ class LatencyScreen(VmScreen):
             self._comparing.cancel()
 
         async def work() -> None:
-            found = await asyncio.to_thread(compare, before.measurement, after.measurement)
+            try:
+                found = await compare_apart(before.file, after.file)
+            except Exception as error:
+                self._say_not("Not compared", error)
+                return
             self._compared = (before.name, after.name, found)
             self._show()
 
@@ -271,14 +277,15 @@ class LatencyScreen(VmScreen):
         except asyncio.CancelledError:
             self.log("nothing was measured before it was ended")
         except Exception as error:
-            self.notify(
-                "\n".join(explain(error)).strip(), title="Not measured", severity="error", markup=False
-            )
+            self._say_not("Not measured", error)
         finally:
             self._measuring = self._taken = None
             if self.is_attached:
                 self.remove_class("-measuring")
                 await self._load(keep)
+
+    def _say_not(self, title: str, error: Exception) -> None:
+        self.notify("\n".join(explain(error)).strip(), title=title, severity="error", markup=False)
 
     def _changed(self) -> None:
         if not self._drawing:
