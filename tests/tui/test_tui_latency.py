@@ -15,6 +15,7 @@ from app.engine.latency.lab import Lab, Request
 from app.engine.latency.limits import Limits
 from app.engine.latency.measure import OnProgress, Progress
 from app.engine.latency.measurement import Conditions, LatencyError, Measurement
+from app.settings import Settings, UiSettings
 from app.tui import demo
 from app.tui.app import Workbench
 from app.tui.replay import ReplayEngine
@@ -155,7 +156,7 @@ async def test_leaving_asks_and_an_error_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("gauge", [True, False])
 async def test_the_gauge_tells_what_was_felt(tmp_path: Path, gauge: bool) -> None:
     engine = ReplayEngine(demo.registry(), record=demo.record(tmp_path), folder=tmp_path)
-    app = Workbench(engine, gauge=gauge)
+    app = Workbench(engine, settings=Settings(ui=UiSettings(gauge=gauge)))
     app.busy = lambda: 0.35
     async with app.run_test(size=(140, 30)) as pilot:
         await until(pilot, lambda: app.rows.registry is not None)
