@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backends.base import BackendError, ExecResult, MachineTimeout, OutputSink
+from backends.commands import noted
 
 if TYPE_CHECKING:
     import asyncssh
@@ -55,16 +56,28 @@ class GuestChannel:
         host_key: The guest's public host key, ``ssh-ed25519 BASE64``.
         kill: Runs a command in the guest beside SSH.
         env: Variables every command sees.
+        machine: The machine's id, for the command log.
+        login: The plain ``ssh`` command that does what a login does, for the same.
     """
 
     def __init__(
-        self, *, port: int, client_key: bytes, host_key: str, kill: Killer, env: Mapping[str, str]
+        self,
+        *,
+        port: int,
+        client_key: bytes,
+        host_key: str,
+        kill: Killer,
+        env: Mapping[str, str],
+        machine: str = "",
+        login: str = "",
     ) -> None:
         self.port = port
         self._client_key = client_key
         self._host_key = host_key
         self._kill = kill
         self._env = dict(env)
+        self._machine = machine
+        self._login = login or f"ssh -p {port} root@127.0.0.1"
         self._idle: list[_Slot] = []
         self._room = asyncio.Semaphore(MAX_CONNECTIONS)
         self._handshakes = asyncio.Semaphore(MAX_HANDSHAKES)
@@ -331,22 +344,26 @@ class GuestChannel:
 
     async def _new_slot(self, timeout: float) -> _Slot:
         deadline = time.monotonic() + timeout
+        async with self._handshakes:
+            with noted("ssh", self._login, self._machine):
+                return await self._log_in(deadline, timeout)
+
+    async def _log_in(self, deadline: float, timeout: float) -> _Slot:
         seen = "nothing"
         import asyncssh
 
-        async with self._handshakes:
-            while (left := deadline - time.monotonic()) > 0:
-                try:
-                    slot = _Slot(await self._handshake(left), next(self._numbers))
-                    self._open.add(slot)
-                    return slot
-                except TimeoutError:
-                    seen = "no SSH handshake"
-                except (OSError, asyncssh.Error) as error:
-                    seen = str(error) or type(error).__name__
-                    if isinstance(error, asyncssh.HostKeyNotVerifiable | asyncssh.PermissionDenied):
-                        break
-                    await asyncio.sleep(0.02)
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                slot = _Slot(await self._handshake(left), next(self._numbers))
+                self._open.add(slot)
+                return slot
+            except TimeoutError:
+                seen = "no SSH handshake"
+            except (OSError, asyncssh.Error) as error:
+                seen = str(error) or type(error).__name__
+                if isinstance(error, asyncssh.HostKeyNotVerifiable | asyncssh.PermissionDenied):
+                    break
+                await asyncio.sleep(0.02)
         raise MachineTimeout(
             f"the guest's SSH server did not take a connection within {timeout:g}s; last seen: {seen}"
         )

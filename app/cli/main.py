@@ -17,6 +17,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "run": ("app.cli.run", "Run tests in throwaway machines."),
         "rewind": ("app.cli.rewind", "Fork a test's machine as it was before a step."),
         "record": ("app.cli.record", "Make a test of what is typed in a shell."),
+        "commands": ("app.cli.commands", "List the commands that a run ran on your behalf."),
         "check": ("app.cli.check", "Check the registry and the settings; warnings count."),
     },
     "Machines": {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -84,6 +86,7 @@ Exit codes: 0 all passed, 1 failures or errors, 2 usage, 3 this host is not able
     is_flag=True,
     help="Leave out the set-up where an earlier run left a checkpoint of its end; else leave one.",
 )
+@click.option("--log-commands", is_flag=True, help="Print every command that is run on your behalf.")
 @options.isolation
 @options.json_output
 @options.where
@@ -102,6 +105,7 @@ def command(
     step: int | None,
     from_step: int | None,
     retest: bool,
+    log_commands: bool,
     isolation: str | None,
     as_json: bool,
     registry: str | None,
@@ -141,6 +145,7 @@ def command(
         ),
         flags=flags,
         as_json=as_json,
+        log_commands=log_commands,
         registry=registry,
         project=project,
     )
@@ -151,6 +156,7 @@ def run_tests(
     *,
     flags: dict[str, object] | None = None,
     as_json: bool = False,
+    log_commands: bool = False,
     registry: str | None = None,
     project: str | None = None,
 ) -> int:
@@ -176,15 +182,40 @@ def run_tests(
     async def work() -> int:
         engine = make_engine(place)
         found = await off_loop(engine.load)
-        return await run_headless(engine, found, wanted, _face(as_json))
+        return await run_headless(engine, found, wanted, _face(as_json, plain=log_commands))
 
-    return asyncio.run(work())
+    with _commands_on_stderr() if log_commands else contextlib.nullcontext():
+        return asyncio.run(work())
 
 
-def _face(as_json: bool) -> Face:
+@contextlib.contextmanager
+def _commands_on_stderr() -> Iterator[None]:
+    """Print every command when it has ended; never blocks whoever runs it."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from app.cli.commands import line_of
+    from backends import commands
+
+    thread = ThreadPoolExecutor(1, thread_name_prefix="vmbench-commands")
+
+    def show(command: commands.Command) -> None:
+        # QEMU ends last, so its beginning is what helps.
+        if (command.duration is None) == (command.kind == "qemu"):
+            thread.submit(print, line_of(command), file=sys.stderr)
+
+    commands.listeners.append(show)
+    try:
+        yield
+    finally:
+        commands.listeners.remove(show)
+        thread.shutdown()
+
+
+def _face(as_json: bool, *, plain: bool = False) -> Face:
     from app.cli.faces import JsonFace, LineFace, LiveFace, plain_console
 
     if as_json:
         return JsonFace()
     console = plain_console()
-    return LiveFace(console) if console.is_terminal and not console.is_dumb_terminal else LineFace(console)
+    live = console.is_terminal and not plain
+    return LiveFace(console) if live and not console.is_dumb_terminal else LineFace(console)

@@ -101,7 +101,7 @@ class Again:
             index: Of the step, from 0.
             kept: Whether the machine that its last run left will do.
         """
-        why = f"no checkpoint of before step {index + 1} is left"
+        why = f"there is no checkpoint from before step {index + 1}"
         for snapshot, run in self._saved(test.name, index):
             changed = self._changed(run, item.planned, index)
             if not changed:

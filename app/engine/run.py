@@ -12,6 +12,7 @@ from pathlib import Path
 from app.engine.admission import OVERHEAD, Admission
 from app.engine.api import LastResult
 from app.engine.checkpoints import Checkpoints, checkpoint_name
+from app.engine.commands import RunCommands
 from app.engine.events import (
     Event,
     KeepWished,
@@ -33,6 +34,7 @@ from app.engine.pool import Pool
 from app.engine.runner import Surroundings, TestRunner, forget_checkpoints
 from app.engine.shake import ShakeWatch
 from backends.base import Backend, Machine
+from backends.commands import Scope, scope
 from registry.model import Keep, Service
 
 
@@ -167,6 +169,7 @@ class Run:
         return await asyncio.shield(self._task)
 
     async def _run_test(self, item: PlanItem) -> TestFinished:
+        scope.set(Scope(run=self.id, test=item.name, mask=self._setup.masker.text))
         return await TestRunner(item, self._around).run()
 
     def _emit(self, event: Event) -> None:
@@ -196,6 +199,9 @@ class Run:
         for notice in self._setup.plan.notices:
             self._log.append(notice)
         self._warn_of_memory()
+        scope.set(Scope(run=self.id, mask=self._setup.masker.text))
+        noting = contextlib.ExitStack()
+        noting.enter_context(RunCommands(self.id, self.folder, self._writer).listening())
         try:
             await self._pool.run()
         except Exception as error:
@@ -205,6 +211,7 @@ class Run:
         finally:
             await self._images.close()
         await self._end_shakes()
+        noting.close()
         finished = RunFinished(
             run=self.id,
             passed=self._counts[Outcome.PASSED],

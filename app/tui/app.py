@@ -24,6 +24,7 @@ from textual.screen import Screen
 
 from app import editor
 from app.engine.api import EngineApi, RunOptions
+from app.engine.commands import CommandLog
 from app.engine.events import Outcome
 from app.engine.house import House
 from app.engine.latency.hostload import HostLoad
@@ -121,6 +122,8 @@ class Workbench(App[int]):
         self._memory_file = memory if self.settings.ui.restore else None
         self._memory_written = ""
         self._memory_restored = False
+        self.command_log = CommandLog()
+        """What was run on the person's behalf."""
         self.rows = TestRows()
         self.session: RunSession | None = None
         self.key_changes: dict[str, str] = {}
@@ -654,6 +657,13 @@ class Workbench(App[int]):
 
     # everywhere
 
+    def action_commands(self) -> None:
+        """Show every command that was run on the person's behalf."""
+        from app.tui.screens.commands import CommandsScreen
+
+        if not isinstance(self.screen, CommandsScreen):
+            self.push_screen(CommandsScreen(self.command_log))
+
     def action_help(self) -> None:
         """Show what the screen is for, and its keys."""
         screen = self.screen
@@ -687,6 +697,9 @@ class Workbench(App[int]):
                 yield SystemCommand(f"Go to {title} ({digit})", f"Show the place {title}", go)
         yield SystemCommand("Recordings", "Play a recorded terminal", self.action_recordings)
         yield SystemCommand("Latency", "Measure what a key costs, idle or under load", self.open_latency)
+        yield SystemCommand(
+            "Command log (^l)", "Every command that was run on your behalf", self.action_commands
+        )
         yield SystemCommand("Help (?)", "What this screen is for, and its keys", self.action_help)
         yield SystemCommand("Theme (t)", "Switch between dark and light", self.action_toggle_theme)
         yield SystemCommand("All themes", "Choose among all themes", self.action_change_theme)
@@ -763,7 +776,8 @@ async def _run(workbench: Workbench, engine: EngineApi) -> int:
     loop.add_signal_handler(signal.SIGTERM, workbench.leave, "Stopping …", 128 + signal.SIGTERM)
     loop.add_signal_handler(signal.SIGHUP, _hang_up, workbench, engine)
     try:
-        await workbench.run_async()
+        with workbench.command_log.listening():
+            await workbench.run_async()
     finally:
         await workbench.house.close()
         await engine.close()

@@ -42,6 +42,9 @@ SCOPES: dict[str, tuple[Key, ...]] = {
             Key(f"app.go-{place}", digit, f"go('{place}')", title, f"Go to {title}.")
             for digit, place, title in places.titles()
         ),
+        Key(
+            "app.commands", "ctrl+l", "commands", "command log", "The commands that were run on your behalf."
+        ),
         Key("app.quit", "q", "quit", "quit", "Leave. Asks first when a run is going on.", True),
     ),
     "tests": (
@@ -181,6 +184,10 @@ SCOPES: dict[str, tuple[Key, ...]] = {
         Key("run.consoles", "M", "consoles", "merged", "The consoles of all machines as one, by time."),
         Key("run.zoom", "z", "zoom", "zoom", "Give the focused pane the whole screen, and back.", True),
         Key("run.back", "escape", "back", "tests", "Back to the tests; the run goes on.", True),
+    ),
+    "commands": (
+        Key("commands.copy", "y,Y", "copy", "copy", "Copy the command, as one types it in a shell.", True),
+        Key("commands.back", "escape,ctrl+l", "back", "back", "Back to where you were.", True),
     ),
     "panes": (
         Key(

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from backends.base import HostNotAble
+from backends.commands import noted
 from backends.process import boot_id
 
 BINARY = "qemu-system-x86_64"
@@ -84,7 +85,10 @@ def qemu_version(binary: str) -> str:
         HostNotAble: it does not start.
     """
     try:
-        done = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=20, check=True)
+        command = [binary, "--version"]
+        with noted("tool", command) as ending:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+            ending.exit_code = done.returncode
     except (OSError, subprocess.SubprocessError) as error:
         raise HostNotAble(f"{binary} does not start: {error}", remedy="reinstall QEMU") from error
     found = re.search(r"version (\S+)", done.stdout)

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from backends.base import BackendError, HostNotAble
+from backends.commands import noted
 
 
 def fresh_name() -> str:
@@ -41,7 +42,9 @@ def _create(folder: Path, name: str, *arguments: str) -> None:
     size = () if options else arguments
     command = ["qemu-img", "create", "-q", "-f", "qcow2", *options, name, *size]
     try:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=60)
+        with noted("tool", command, folder.name) as ending:
+            done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=60)
+            ending.exit_code = done.returncode
     except FileNotFoundError as error:
         raise HostNotAble("qemu-img is not installed", remedy="make setup installs it") from error
     except subprocess.SubprocessError as error:

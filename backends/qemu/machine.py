@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from qemu.qmp import QMPError
 
-from backends import keys
+from backends import commands, keys
 from backends.base import (
     BackendError,
     ExecResult,
@@ -280,6 +280,8 @@ class QemuMachine:
             host_key=record.host_key,
             kill=self._rescue,
             env=record.env,
+            machine=self.id,
+            login=self.ssh_command,
         )
 
     async def _spawn(self) -> None:
@@ -287,11 +289,12 @@ class QemuMachine:
         fds = [s.fileno() for s in listening]
         self._launch = dataclasses.replace(self._launch, qmp_fd=fds[0], control_fd=fds[1], console_fd=fds[2])
         self._held.update(state=MachineState.STARTING)
+        command = ["nice", "-n", str(NICENESS), *argv(self._launch)]
         log = os.open(self.folder / QEMU_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             # Not by asyncio, whose transports kill their children when the loop ends: a kept guest stays.
             self._process = subprocess.Popen(  # noqa: ASYNC220 - vfork takes a millisecond
-                ["nice", "-n", str(NICENESS), *argv(self._launch)],
+                command,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -299,25 +302,34 @@ class QemuMachine:
                 pass_fds=[*fds, self._held.lock_fd],
                 start_new_session=True,
             )
+            note = commands.begin("qemu", command, self.id)
         except OSError as error:
+            commands.end(commands.begin("qemu", command, self.id), error=str(error))
             raise BackendError(f"QEMU does not start: {error}", remedy="vmbench doctor") from error
         finally:
             os.close(log)
             for made in listening:
                 made.close()
         identity = identify(self._process.pid)
-        self._exit = asyncio.create_task(self._reap(self._process, identity))
+        self._exit = asyncio.create_task(self._reap(self._process, identity, note))
         self._held.update(process=identity)
         if self._around.affinity is not None:
             with contextlib.suppress(OSError):  # it may have ended already
                 os.sched_setaffinity(self._process.pid, self._around.affinity)
 
-    async def _reap(self, process: subprocess.Popen[bytes] | None, identity: ProcessIdentity | None) -> None:
+    async def _reap(
+        self,
+        process: subprocess.Popen[bytes] | None,
+        identity: ProcessIdentity | None,
+        note: commands.Command | None = None,
+    ) -> None:
         """Wait for the guest's process, and note in the record how it went."""
         if identity is not None:
             await identity.gone()
         if process is not None:
             process.wait()
+            if note is not None:
+                commands.end(note, process.returncode)
         # Another vmbench may have stopped it, and noted so.
         if self._held.reread().state in LIVE and self.folder.exists():
             ended = MachineState.STOPPED if self._stopping else MachineState.DIED
@@ -435,17 +447,24 @@ class QemuMachine:
     ) -> ExecResult:
         """Run a shell command in the guest; see ``backends.base.Machine.exec``."""
         guest = self._running()
-        return await self._alive(
-            guest.exec(command, cwd=cwd, env=env, stdin=stdin, timeout=timeout, on_output=on_output)
-        )
+        with commands.noted("guest", command, self.id) as ending:
+            done = await self._alive(
+                guest.exec(command, cwd=cwd, env=env, stdin=stdin, timeout=timeout, on_output=on_output)
+            )
+            ending.exit_code = done.exit_code
+        return done
 
     async def copy_in(self, source: Path, target: str, *, timeout: float = 60.0) -> None:
         """Copy a host file or folder into the guest."""
-        await self._alive(self._running("copy files").copy_in(source, target, timeout=timeout))
+        guest = self._running("copy files")
+        with commands.noted("copy", ["vmbench", "cp", str(source), f"{self.id}:{target}"], self.id):
+            await self._alive(guest.copy_in(source, target, timeout=timeout))
 
     async def copy_out(self, source: str, target: Path, *, timeout: float = 60.0) -> None:
         """Copy a guest file or folder to the host."""
-        await self._alive(self._running("copy files").copy_out(source, target, timeout=timeout))
+        guest = self._running("copy files")
+        with commands.noted("copy", ["vmbench", "cp", f"{self.id}:{source}", str(target)], self.id):
+            await self._alive(guest.copy_out(source, target, timeout=timeout))
 
     def forward(self, port: int, host: str = "127.0.0.1") -> AbstractAsyncContextManager[int]:
         """Open a loopback port on this host that leads to ``host:port`` as the guest sees it."""
@@ -475,7 +494,10 @@ class QemuMachine:
         self, command: str | None = None, *, columns: int = 80, rows: int = 24, term: str = "xterm-256color"
     ) -> Terminal:
         """Open a terminal with a login shell, or with ``command``."""
-        return await self._alive(self._running().terminal(command, columns=columns, rows=rows, term=term))
+        guest = self._running()
+        words = ["vmbench", "shell", self.id, *(["--", "sh", "-c", command] if command else [])]
+        with commands.noted("terminal", words, self.id):
+            return await self._alive(guest.terminal(command, columns=columns, rows=rows, term=term))
 
     async def console(self) -> Terminal:
         """Connect to the serial console; see ``backends.base.Machine.console``."""

@@ -11,10 +11,12 @@ from app.tui.app import Workbench
 from app.tui.clock import Clock
 from app.tui.memory import Memory, read_memory, write_memory
 from app.tui.replay import ReplayEngine
+from app.tui.screens.commands import CommandsScreen
 from app.tui.screens.jump import Jump
 from app.tui.screens.run import RunScreen
 from app.tui.screenshots import WIDE, until
 from app.tui.test_rows import Grouping, Sort
+from backends.commands import noted
 
 
 @asynccontextmanager
@@ -145,3 +147,27 @@ def test_a_memory_takes_what_makes_sense(tmp_path) -> None:
     for text in ("[]", '{"version": 99}', "\0", "[" * 100_000):
         file.write_text(text)
         assert "begin afresh" in read_memory(file)[1]
+
+
+async def test_the_command_log_lists_what_was_run_and_copies_it(tmp_path) -> None:
+    async with opened(tmp_path) as (app, pilot):
+        with app.command_log.listening():
+            await pilot.press("ctrl+l")
+            await until(pilot, lambda: isinstance(app.screen, CommandsScreen))
+            screen = app.screen
+            assert screen.query_one("#no-commands").display
+            await pilot.press("y")
+            with noted("qemu", ["qemu-system-x86_64", "-m", "256"], "calm-otter"):
+                with noted("guest", "uname -a", "calm-otter") as ending:
+                    ending.exit_code = 2
+                await until(pilot, lambda: len(screen.list.commands) == 2)
+            assert screen.list.cursor == 1
+            await pilot.press("y")
+            assert app.clipboard == "vmbench exec calm-otter -- sh -c 'uname -a'"
+            await pilot.press("up")
+            await until(pilot, lambda: screen.list.commands[0].duration is not None)
+            await pilot.press("Y")
+            assert app.clipboard == "qemu-system-x86_64 -m 256"
+            app.save_screenshot(str(tmp_path / "commands.svg"))
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is app.tests_screen)

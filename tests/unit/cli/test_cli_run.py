@@ -233,3 +233,29 @@ def test_from_step_and_retest_are_handed_on(desk, monkeypatch):
     assert [(o.from_step, o.retest) for o in wanted] == [(2, False), (None, True)]
     refused = desk.call("run", "first", "--from-step", "2", "--retest")
     assert refused.code == 2 and "--from-step does not go with --retest" in refused.err
+
+
+def test_the_commands_of_a_run_are_listed(desk):
+    assert "no run has a command log" in desk.call("commands").err
+    folder = desk.paths.runs / "20261120-174211-k3f9"
+    folder.mkdir(parents=True)
+    entries = [
+        {"id": "1", "kind": "qemu", "text": "qemu -m 1", "time": 1.0, "machine": "calm-otter"},
+        {"id": "2", "kind": "guest", "text": "true\nfalse", "time": 2.0, "machine": "calm-otter"},
+        {
+            "id": "2",
+            "kind": "guest",
+            "text": "true\nfalse",
+            "time": 2.0,
+            "machine": "calm-otter",
+            "exit_code": 1,
+        }
+        | {"duration": 0.5},
+    ]
+    (folder / "commands.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    lines = desk.call("commands").out.splitlines()
+    assert len(lines) == 2 and "runs" in lines[0] and "true ⏎ false" in lines[1]
+    assert desk.call("commands", "2026", "--kind", "qemu", "--typed").out == "qemu -m 1\n"
+    assert desk.call("commands", "--machine", "x").out == ""
+    assert [json.loads(line)["id"] for line in desk.call("commands", "--json").out.splitlines()] == ["1", "2"]
+    assert desk.call("commands", "1999").code == 1
