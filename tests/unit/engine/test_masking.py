@@ -73,7 +73,7 @@ async def test_a_run_writes_no_secret_down(bench, monkeypatch) -> None:
     written = [path for path in done.run.folder.rglob("*") if path.is_file()]
     assert {"events.jsonl", "result.json", "console.log"} <= {path.name for path in written}
     for path in written:
-        text = path.read_text()
+        text = path.read_bytes().decode(errors="replace")
         assert "hunter2" not in text and "word-in-env" not in text, path
     assert f"as {MASK}\n" in "".join(e.text for e in done.of(StepOutput))
 
