@@ -175,3 +175,32 @@ async def test_the_other_process_ends_when_the_workbench_is_killed() -> None:
     os.kill(pid, signal.SIGKILL)
     await asyncio.to_thread(os.waitpid, pid, 0)
     await until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, "its end")
+
+
+async def test_floods_share_what_there_is_and_lose_nothing(monkeypatch) -> None:
+    async with on_real_outer(Host(), monkeypatch, 120, 40) as outer:
+        screen = await started(outer)
+        for count in (2, 3, 4):
+            outer.type('\x07"')
+            await until(lambda count=count: len(screen.panes) == count, f"{count} panes")
+        await until(lambda: all(pane.source for pane in screen.panes), "all programs")
+        flooding = [pane for pane in screen.panes if pane is not screen.current]
+        for pane in flooding:
+            await flood(pane.source, pane, 8000)
+        seen_while = set()
+
+        def note() -> bool:
+            for pane in flooding:
+                if not pane.source.printed.empty():
+                    seen_while.add((pane, pane.model.top))
+            return all(pane.source.printed.empty() and "line 7999 " in seen(pane) for pane in flooding)
+
+        outer.type("typed meanwhile")
+        await until(note, "the end of every flood")
+        assert bytes(screen.current.source.typed) == b"typed meanwhile"
+        for pane in flooding:
+            moments = [top for shown, top in seen_while if shown is pane]
+            assert len(moments) > 1, "it stood still while the others flooded"
+            pane.attend()
+            await until(lambda pane=pane: isinstance(pane.model.emulator, PyteEmulator), "it here")
+            assert pane.model.top + pane.model.cursor.y == 8000
