@@ -38,7 +38,6 @@ from registry.model import Keep, Problem, Severity
 ACCELERATORS = ("auto", "tcg", "kvm", "hvf")
 ISOLATIONS = ("auto", "off")
 NOTIFY = ("auto", "osc9", "osc777", "bell", "off")
-EMULATORS = ("pyte", "ghostty")
 PREFIX = "ctrl+g"
 """Neither tmux's (ctrl+b) nor screen's (ctrl+a), and a shell only rings the bell for it."""
 
@@ -98,7 +97,6 @@ class TerminalSettings:
     """Whether recordings hold what is typed, too."""
     cast_version: Literal[2, 3] = 3
     """Of the asciicast format."""
-    emulator: str = "pyte"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +176,6 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("terminal.record", "VMBENCH_RECORD", SWITCH, "record every terminal"),
     Setting("terminal.record_input", "VMBENCH_RECORD_INPUT", SWITCH, "record what is typed, too"),
     Setting("terminal.cast_version", "VMBENCH_CAST_VERSION", CAST_VERSION, "asciicast version"),
-    Setting("terminal.emulator", "VMBENCH_EMULATOR", choice(*EMULATORS), "what draws terminals"),
     Setting("ui.theme", "VMBENCH_THEME", TEXT, "theme of the workbench"),
     Setting("ui.notify", "VMBENCH_NOTIFY", choice(*NOTIFY), "how the end of a long run is told"),
     Setting("ui.notify_after", "VMBENCH_NOTIFY_AFTER", count(0), "seconds from which a run is long"),

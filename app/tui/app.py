@@ -456,10 +456,19 @@ class Workbench(App[int]):
                 if screen.session is session:
                     screen.run_changed()
             self.tests_screen.run_changed()
+            if session is not None:
+                self._mark_steps(session)
         except Exception as error:
             self.report(error)
         # Very large runs are drawn less often, so that drawing never takes more than a part of the time.
         self._redraw_cost = time.perf_counter() - began
+
+    def _mark_steps(self, session: RunSession) -> None:
+        """Let recordings of terminals know which steps of their test began and ended."""
+        for stack in self._screen_stacks.values():
+            for screen in stack:
+                if isinstance(screen, TerminalScreen) and (test := session.state.tests.get(screen.test)):
+                    screen.steps_changed(test.steps)
 
     def _tell_notices(self, session: RunSession) -> None:
         """Show what a person should know of the run, once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.engine.events import StepFinished, StepStarted
 from app.tui import demo
 from app.tui.app import Workbench
 from app.tui.replay import ReplayEngine
@@ -79,3 +80,32 @@ async def test_a_machine_that_was_not_kept_is_not_walked_into(tmp_path) -> None:
         await pilot.press("A")
         await pilot.pause()
         assert app.screen is run
+
+
+async def test_steps_of_a_running_test_are_marked_in_its_recordings(tmp_path) -> None:
+    engine = ReplayEngine(demo.registry(), record=demo.record(tmp_path), folder=tmp_path, released=0)
+    app = Workbench(engine)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.rows.registry is not None)
+        await pilot.press("R")
+        await waiting.until(lambda: app.session is not None and engine.runs, "a run")
+        (run,) = engine.runs
+        begun: list[StepStarted] = []
+        run.release_until(lambda event: isinstance(event, StepStarted) and not begun.append(event))
+        test = begun[0].test
+        await waiting.until(
+            lambda: test in app.session.state.tests and app.session.state.tests[test].steps[0].running,
+            "the first step",
+        )
+        engine.machines["busy"] = Guest()
+        app.open_terminal("busy", test)
+        await waiting.until(lambda: app.screen_stack and app.screen.query("TerminalPane"), "a terminal")
+        pane = app.screen.panes[0]
+        await waiting.until(lambda: "guest#" in text(pane), "a prompt")
+        await pilot.press("ctrl+g", "R")
+        await waiting.until(lambda: pane.recorder is not None, "a recording")
+        path = pane.recorder.path
+        app._refresh_run()  # what was before the recording is no marker of it
+        run.release_until(lambda event: isinstance(event, StepFinished) and event.test == test)
+        await waiting.until(lambda: '"m", "step 1 ' in path.read_text(), "a marker")
+    assert path.parent == tmp_path / "recordings"
