@@ -27,7 +27,7 @@ from backends.process import this_process
 from backends.snapshots import SnapshotRecord, check_name
 from backends.states import require
 from backends.store import MachineRecord, MachineStore
-from backends.wishes import wish
+from backends.wishes import wish, wish_of
 
 if TYPE_CHECKING:
     from app.engine.usage import Usage, UsageSampler
@@ -50,6 +50,8 @@ class MachineView:
     """The vmbench that works with it, if any: its run, or its making."""
     ours: bool = False
     """Whether that is this one."""
+    wish: bool | None = None
+    """Whether somebody wants it kept, or removed, when its test is over."""
 
     @property
     def id(self) -> str:
@@ -81,11 +83,13 @@ def refusal(view: MachineView, move: str) -> str:
 
     Args:
         view: The machine.
-        move: One of ``backends.states.MOVES``, or ``change`` for what is done in any state.
+        move: One of ``backends.states.MOVES``, or ``keep`` or ``change`` for what is done in any state.
     """
+    if move == "keep" and view.used_by is not None and view.record.run:
+        return ""  # its run is asked to
     if view.used_by is not None and not view.ours:
         return f"{view.id} is used by another vmbench (pid {view.used_by}); wait until its run is over"
-    if move == "change":
+    if move in ("change", "keep"):
         return ""
     try:
         require(move, view.id, view.state)
@@ -246,6 +250,7 @@ class Machines:
             ssh=ssh,
             used_by=None if used is None else used.pid,
             ours=used is not None and used == this_process(),
+            wish=None if used is None else wish_of(folder),
         )
 
     def usage(self, machines: Iterable[MachineView]) -> Mapping[str, Usage]:

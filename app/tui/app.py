@@ -614,6 +614,16 @@ class Workbench(App[int]):
         text = "\n".join(explain(error)).strip()
         self.notify(text, title=title, severity="error", timeout=10, markup=False)
 
+    @work(group="machine", exit_on_error=False)
+    async def show_machine(self, machine: str) -> None:
+        """Go to a machine in its place."""
+        from app.tui.screens.machines import MachinesScreen
+
+        await self.go("machines")
+        for screen in self.screen_stack:
+            if isinstance(screen, MachinesScreen):
+                screen.select(machine)
+
     def open_terminal(self, machine: str, test: str = "") -> None:
         """Open terminals in a machine, in their place; it is that of a test of the run if one is named."""
         session = self.session

@@ -223,6 +223,52 @@ SCOPES: dict[str, tuple[Key, ...]] = {
         Key("latency.stop", "c", "stop", "end it", "End the measurement; what it has is kept.", True),
         Key("latency.mark", "space", "mark", "compare", "Compare others with the one here.", True),
         Key("latency.back", "escape", "back", "back", "Back to where you were.", True),
+    "machines": (
+        Key("machines.attach", "a", "attach", "attach", "Walk in; exit leads back.", True),
+        Key("machines.terminal", "A", "terminal", "terminals", "Open terminal panes in it."),
+        Key("machines.save", "s", "save", "save", "Save it as a snapshot.", True),
+        Key("machines.new", "n", "new", "new", "Start a new machine.", True),
+        Key(
+            "machines.start", "o", "start", "start", "Start what is marked, or the machine under the cursor."
+        ),
+        Key("machines.stop", "x", "stop", "stop", "Stop it; its disk stays. Asks first.", True),
+        Key("machines.kill", "X", "kill", "kill", "End it as a power cut would. Asks first."),
+        Key("machines.pause", "p", "pause", "pause", "Halt its processors, or let them go on."),
+        Key("machines.reboot", "R", "reboot", "reboot", "Reboot it: with its disk kept, or discarded."),
+        Key("machines.remove", "d,delete", "remove", "remove", "Remove it with all in it. Asks first.", True),
+        Key("machines.keep", "K", "keep", "keep or drop", "Keep it, or keep it no longer."),
+        Key("machines.forward", "f", "forward", "forward", "Lead a port of this host into it."),
+        Key("machines.forwards", "F", "forwards", "ports", "The ports that lead into machines; close one."),
+        Key("machines.relabel", "e", "relabel", "label", "Say what it is for."),
+        Key("machines.copy-ssh", "y", "copy_ssh", "copy ssh", "Copy the plain ssh command into it."),
+        Key("machines.copy-exec", "Y", "copy_exec", "copy exec", "Copy the start of a vmbench exec command."),
+        Key("machines.mark", "space", "mark", "mark", "Mark it, for start, stop, kill and remove."),
+        Key("machines.unmark", "u", "unmark", "unmark", "Take all marks away."),
+        Key("machines.filter", "slash", "filter", "filter", "Filter: words of any column, -not.", True, True),
+        Key("machines.cancel", "c", "cancel", "cancel", "Cancel what goes on with it, or began last."),
+        Key("machines.zoom", "z", "zoom", "zoom", "Give the console the whole screen, and back."),
+        Key(
+            "machines.back", "escape", "back", "back", "Close the console, clear the filter, then the marks."
+        ),
+    ),
+    "snapshots": (
+        Key("snapshots.fork", "f", "fork", "fork", "Start a new machine from it, and show it.", True),
+        Key(
+            "snapshots.fork-terminal", "A", "fork_terminal", "fork, terminal", "Fork it and open a terminal."
+        ),
+        Key("snapshots.restore", "r", "restore", "restore", "Make a machine what it was. Asks first.", True),
+        Key("snapshots.export", "x", "export", "export", "Write it as one file, for another host.", True),
+        Key("snapshots.import", "i", "import", "import", "Read one from a file.", True),
+        Key("snapshots.remove", "d,delete", "remove", "remove", "Remove it; what came of it stays.", True),
+        Key("snapshots.checkpoints", "C", "checkpoints", "checkpoints", "Show what runs saved, or hide it."),
+        Key("snapshots.copy", "y", "copy", "copy", "Copy the command that forks it."),
+        Key("snapshots.mark", "space", "mark", "mark", "Mark it, to remove several."),
+        Key("snapshots.unmark", "u", "unmark", "unmark", "Take all marks away."),
+        Key(
+            "snapshots.filter", "slash", "filter", "filter", "Filter: words of any column, -not.", True, True
+        ),
+        Key("snapshots.cancel", "c", "cancel", "cancel", "Cancel what goes on with it, or began last."),
+        Key("snapshots.back", "escape", "back", "back", "Close the details, clear the filter, the marks."),
     ),
     "output": (
         Key("output.other", "s", "other", "other stream", "Standard output or standard error.", True),

@@ -50,10 +50,24 @@ def _settings() -> Screen[None]:
     return SettingsScreen()
 
 
+def _machines() -> Screen[None]:
+    from app.tui.screens.machines import MachinesScreen
+
+    return MachinesScreen()
+
+
+def _snapshots() -> Screen[None]:
+    from app.tui.screens.snapshots import SnapshotsScreen
+
+    return SnapshotsScreen()
+
+
 PLACES: tuple[Place, ...] = (
     Place("run", "Run", "Run", "2", "The run that goes on, or the last one.", _run),
     Place("terminals", "Terminals", "Term", "3", "The terminals that are open.", _terminals),
     Place("settings", "Settings", "Set", "0", "Every setting, and the keys.", _settings),
+    Place("machines", "Machines", "Mach", "4", "All machines, whoever made them.", _machines),
+    Place("snapshots", "Snapshots", "Snap", "5", "Saved machines, by what they came from.", _snapshots),
 )
 """All places but the tests, which the app makes itself, in the order of their keys."""
 

@@ -10,13 +10,14 @@ import re
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from textual.pilot import Pilot
 
 from app.engine.events import Event, StepOutput
-from app.tui import demo, theme
+from app.engine.house import House
+from app.tui import demo, scenes_house, theme
 from app.tui.app import Workbench
 from app.tui.clock import Clock
 from app.tui.replay import ReplayEngine
@@ -51,11 +52,13 @@ class Scene:
         prepare: Brings the app there.
         broken: Whether the registry has files that cannot be read.
         empty: Whether the registry has no test at all.
+        house: Makes what is there besides the registry.
     """
 
     prepare: Callable[[Pilot[int], ReplayEngine], Awaitable[None]]
     broken: bool = False
     empty: bool = False
+    house: Callable[[], House] = House
 
 
 async def _listed(pilot: Pilot[int], engine: ReplayEngine) -> None:
@@ -203,6 +206,7 @@ SCENES: dict[str, Scene] = {
     "keys": Scene(_keys),
     "help": Scene(_help),
     "confirm": Scene(_confirm),
+    **{name: Scene(prepare, house=house) for name, (prepare, house) in scenes_house.scenes(until).items()},
 }
 
 
@@ -225,7 +229,9 @@ def stage(scene: Scene, folder: Path, theme_name: str) -> tuple[Workbench, Repla
         folder=folder,
     )
     clock = Clock(mono=lambda: 1000.0, wall=lambda: demo.EPOCH)
-    return Workbench(engine, theme_name=theme_name, clock=clock, house=demo.house()), engine
+    made = scene.house()
+    house = replace(demo.house(), machines=made.machines, snapshots=made.snapshots)
+    return Workbench(engine, theme_name=theme_name, clock=clock, house=house), engine
 
 
 async def draw(name: str, size: tuple[int, int], theme_name: str) -> str:

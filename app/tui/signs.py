@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.engine.events import Outcome, Phase
 from app.engine.state import TestState
+from backends.base import MachineState
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,14 @@ PHASES = {
     Phase.STOPPING: Sign("■", "stopping", "live"),
     Phase.REMOVED: Sign("·", "removed", "dim"),
     Phase.KEPT: Sign("◆", "kept", "warn"),
+}
+MACHINES = {
+    MachineState.CREATED: Sign("+", "created", "dim"),
+    MachineState.STARTING: Sign("△", "starting", "live"),
+    MachineState.RUNNING: Sign("▶", "running", "good"),
+    MachineState.PAUSED: Sign("‖", "paused", "warn"),
+    MachineState.STOPPED: Sign("■", "stopped", "dim"),
+    MachineState.DIED: Sign("✗", "died", "bad"),
 }
 NEVER_RAN = Sign(" ", "never ran", "dim")
 BROKEN = Sign("⚠", "broken", "warn")
@@ -82,6 +91,24 @@ def size(mebibytes: int) -> str:
     if mebibytes < 1024:
         return f"{mebibytes} MiB"
     return f"{mebibytes / 1024:.1f}".removesuffix(".0") + " GiB"
+
+
+def amount(count: float) -> str:
+    """Return a number of bytes for people in at most 8 characters: ``812 B``, ``9.4 MiB``, ``120 GiB``."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1023.5:
+            return f"{count:.1f} {unit}" if unit != "B" and count < 9.95 else f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def age(seconds: float) -> str:
+    """Return an age for people in at most 4 characters: ``12s``, ``5m``, ``3h``, ``12d``."""
+    whole = max(0, int(seconds))
+    for unit, span in (("d", 86400), ("h", 3600), ("m", 60)):
+        if whole >= span:
+            return f"{whole // span}{unit}"
+    return f"{whole}s"
 
 
 def step_kinds(actions: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,7 +15,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from app.tui import keymap
+from app.tui import keymap, signs
+from app.tui.messages import explain
+from backends.base import BackendError
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +98,26 @@ class Ask(ModalScreen[str | None]):
         title: What is asked.
         hint: What to know about it.
         value: What is there already.
+        check: Raises what is wrong with an answer, which is told in place of the hint.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("choices")
+    DEFAULT_CSS = """
+    Ask .-wrong { color: $error; height: auto; }
+    """
 
-    def __init__(self, title: str, hint: str, *, value: str = "") -> None:
+    def __init__(
+        self, title: str, hint: str, *, value: str = "", check: Callable[[str], object] | None = None
+    ) -> None:
         super().__init__()
-        self._title, self._hint, self._value = title, hint, value
+        self._title, self._hint, self._value, self._check = title, hint, value, check
 
     def compose(self) -> ComposeResult:
         """Make the line."""
         with Vertical(classes="dialog"):
             yield Static(self._title, classes="dialog-title", markup=False)
             yield Input(self._value, compact=True)
-            yield Static(self._hint, classes="dialog-hint", markup=False)
+            yield Static(self._hint, classes="dialog-hint", id="ask-hint", markup=False)
 
     def on_mount(self) -> None:
         """Begin to type."""
@@ -117,7 +125,16 @@ class Ask(ModalScreen[str | None]):
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value.strip() or None)
+        answer = event.value.strip()
+        if answer and self._check is not None:
+            try:
+                self._check(answer)
+            except (ValueError, BackendError) as error:
+                hint = self.query_one("#ask-hint", Static)
+                hint.update(f"{signs.BROKEN.glyph} " + "; ".join(filter(None, explain(error))))
+                hint.add_class("-wrong")
+                return
+        self.dismiss(answer or None)
 
     def action_close(self) -> None:
         """Give nothing."""

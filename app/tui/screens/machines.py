@@ -1,0 +1,331 @@
+"""The place of the machines: all there are, whoever made them, what they use, and what is done to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container, Horizontal, Vertical
+from textual.widgets import Input, Label, Static
+
+from app.engine.machines import MachineView
+from app.engine.offload import off_loop
+from app.tui import keymap, signs
+from app.tui.messages import explain
+from app.tui.screens.machine_actions import MachineActions
+from app.tui.widgets.entry import Entry
+from app.tui.widgets.facts import Fact, Facts
+from app.tui.widgets.key_footer import KeyFooter
+from app.tui.widgets.line_list import LineList
+from app.tui.widgets.log_view import LogView, titled
+from app.tui.widgets.machine_list import MachineList, matches
+from app.tui.widgets.places_bar import PlacesBar
+from backends.base import BackendError
+
+if TYPE_CHECKING:
+    from app.engine.usage import Usage
+
+
+class MachinesScreen(MachineActions):
+    """Lists the machines."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("machines")
+    NAME = "Machines"
+    SCOPE = "machines"
+    PURPOSE = (
+        "Every machine of yours on this host: of runs, kept ones and those you made, also of other vmbench "
+        "processes. Walk in, stop, save, forward ports, remove. What a run of another vmbench uses can "
+        "be looked at only."
+    )
+    HELP_SCOPES: ClassVar[list[tuple[str, str]]] = [
+        ("Machines", "machines"),
+        ("Moving around", "list"),
+        ("Console", "log"),
+        ("Everywhere", "app"),
+    ]
+    DEFAULT_CSS = """
+    #machines-pane { height: 1fr; }
+    #machines-head { height: 1; color: $vm-dim; }
+    #machines { height: 1fr; }
+    #machine-side { height: 9; }
+    #machine-facts { height: 1fr; }
+    #machine-console { height: 1fr; display: none; }
+    MachinesScreen.-reading #machine-side { height: 70%; }
+    MachinesScreen.-reading #machine-console { display: block; }
+    MachinesScreen.-zoom #machines-pane { display: none; }
+    MachinesScreen.-zoom #machine-side { height: 1fr; }
+    MachinesScreen.-zoom #machine-facts { display: none; }
+    MachinesScreen.-zoom #machine-console { display: block; }
+    MachinesScreen.-wide #machines-pane { width: 3fr; }
+    MachinesScreen.-wide #machine-side { width: 2fr; height: 1fr; border-left: solid $vm-rule; }
+    MachinesScreen.-wide #machine-console { display: block; }
+    MachinesScreen.-wide.-zoom #machine-side { border-left: none; }
+    MachinesScreen.-nothing #machines-pane, MachinesScreen.-nothing #machine-side { display: none; }
+    #machines-nothing { display: none; }
+    MachinesScreen.-nothing #machines-nothing { display: block; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.views: list[MachineView] = []
+        """Every machine, as last seen."""
+        self.words = ""
+        """The filter."""
+        self._known = False
+        self._failure: tuple[str, str] | None = None
+
+    def compose(self) -> ComposeResult:
+        """Make the panes."""
+        yield PlacesBar("machines")
+        yield Static(id="title", markup=False)
+        with Horizontal(classes="bar"):
+            yield Label("filter")
+            yield Entry("words of any column, -not", id="filter")
+        with Container(id="panes"):
+            with Vertical(id="machines-pane", classes="pane"):
+                yield Static(id="machines-head", markup=False)
+                yield MachineList(self.workbench.clock, id="machines")
+            with Vertical(id="machine-side"):
+                yield Facts(id="machine-facts", classes="pane")
+                yield LogView(empty="The console is silent so far.", id="machine-console")
+        yield Static(id="machines-nothing", classes="nothing", markup=False)
+        yield self.work_line
+        yield KeyFooter()
+
+    def on_mount(self) -> None:
+        """Begin in the list."""
+        self.query_one("#machines-pane").border_title = "machines"
+        self.query_one("#machine-facts").border_title = "details"
+        console = self.query_one("#machine-console")
+        console.border_title = "console"
+        console.add_class("pane")
+        self.set_focus(self.machine_list)
+        self.machine_list.on_width = self._resized
+        self.refresh_all()
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self.refresh_all())
+
+    @property
+    def machine_list(self) -> MachineList:
+        """The list."""
+        return self.query_one("#machines", MachineList)
+
+    def select(self, machine: str) -> None:
+        """Put the cursor on a machine, as soon as it is listed."""
+        self.wanted = machine
+        self.read()
+
+    def selected_id(self) -> str:
+        """Return the id of the machine under the cursor; empty where there is none."""
+        view = self.machine_list.current
+        return view.id if view is not None else ""
+
+    # reading
+
+    async def look(self) -> None:
+        """Look at the machines, and at what those in view use."""
+        api = self.workbench.house.machines
+        if api is None:
+            self.look_failed(BackendError("this workbench was opened without machines"))
+            return
+        self.take(await off_loop(api.machines))
+        self.take_usage(await off_loop(api.usage, self.machine_list.in_view()))
+
+    def look_failed(self, error: Exception) -> None:
+        """Say why there is nothing to list."""
+        self._failure = explain(error)
+        self.refresh_all()
+
+    def take(self, views: Sequence[MachineView]) -> None:
+        """Show what there is now."""
+        before = self.machine_list.current
+        there = {view.id for view in views}
+        if before is not None and before.id not in there and before.used_by is None:
+            if before.id not in self.removed:
+                self.notify(f"{before.id} is gone: it was removed elsewhere.", severity="warning")
+            self.removed.discard(before.id)
+        self.views = list(views)
+        self.machine_list.marked &= there
+        self._known = True
+        self._failure = None
+        self._filter()
+        if self.wanted in there and self.machine_list.go_to(self.wanted):
+            self.wanted = ""
+        self.refresh_all()
+
+    def take_usage(self, usage: Mapping[str, Usage]) -> None:
+        """Show what the machines in view use."""
+        self.machine_list.usage = usage
+        self.machine_list.refresh()
+        self._show_details()
+
+    def _filter(self) -> None:
+        self.machine_list.show([view for view in self.views if matches(view, self.words)])
+
+    # drawing
+
+    def refresh_all(self) -> None:
+        """Draw everything again."""
+        self._show_title()
+        self._show_nothing()
+        self._show_details()
+        self.machine_list.refresh()
+        self.refresh_bindings()
+
+    def works_changed(self) -> None:
+        """Draw what goes on in the rows too, and look at what came of it."""
+        super().works_changed()
+        self.machine_list.doing = {
+            name: work.what.split()[0] for work in self.works for name in work.subjects
+        }
+        self.machine_list.refresh()
+        self.read()
+
+    def _resized(self) -> None:
+        head = self.machine_list.head(self.machine_list.view.width)
+        self.query_one("#machines-head", Static).update(head, layout=False)
+        self.read()
+
+    def _show_title(self) -> None:
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append("machines", "bold")
+        variables = self.app.theme_variables
+        total, shown = len(self.views), len(self.machine_list.views)
+        counted = signs.counted(total, "machine")
+        text.append(f"  {counted if shown == total else f'{shown} of {counted}'}", variables["vm-dim"])
+        running = sum(view.pid is not None for view in self.views)
+        if running:
+            text.append(f"  ·  {signs.RUNNING.glyph} {running} up", variables["success"])
+        kept = sum(view.record.keep for view in self.views)
+        if kept:
+            text.append(f"  ·  {kept} kept", variables["vm-dim"])
+        if self.machine_list.marked:
+            text.append(f"  ·  {signs.MARKED} {len(self.machine_list.marked)} marked", variables["accent"])
+        self.query_one("#title", Static).update(text, layout=False)
+
+    def _show_nothing(self) -> None:
+        text = ""
+        if self._failure is not None and not self.views:
+            text = "\n\n".join(filter(None, ("The machines cannot be listed.", *self._failure)))
+        elif not self._known:
+            text = "Looking for machines …"
+        elif not self.views:
+            text = (
+                "There is no machine.\n\n"
+                "n starts one. A run makes machines of its own; with the keep policy on-failure, those of "
+                "failed tests stay here."
+            )
+        elif not self.machine_list.views:
+            text = f"No machine matches “{self.words}”.\n\nEsc clears the filter."
+        self.set_class(bool(text), "-nothing")
+        self.query_one("#machines-nothing", Static).update(text)
+
+    def _show_details(self) -> None:
+        view = self.machine_list.current
+        facts, console = self.query_one(Facts), self.query_one(LogView)
+        if view is None:
+            facts.show("", [Fact("", "Nothing is selected.", "dim")])
+            console.attach(None)
+            return
+        facts.show(view.id, self._facts(view))
+        console.attach(view.console)
+
+    def _facts(self, view: MachineView) -> list[Fact]:
+        record, usage = view.record, self.machine_list.usage.get(view.id)
+        sign = signs.MACHINES[view.state]
+        found = [Fact("state", f"{sign.glyph} {sign.word}", sign.tone)]
+        if record.label:
+            found.append(Fact("for", record.label))
+        if view.used_by is not None:
+            who = "this vmbench" if view.ours else f"vmbench {view.used_by}"
+            run = f", run {record.run}" if record.run else ""
+            found.append(Fact("used by", who + run, "live"))
+            if view.wish is not None:
+                found.append(Fact("then", "kept" if view.wish else "removed"))
+        elif record.keep:
+            found.append(Fact("kept", record.keep_reason or "yes"))
+        else:
+            found.append(Fact("kept", "no: the next vmbench that starts removes it", "warn"))
+        found.append(Fact("made", self.workbench.clock.ago(record.created)))
+        origin = f"fork of {record.parent}" if record.parent else "booted"
+        found.append(Fact("image", f"{record.image} {record.image_digest[:12]} · {origin}"))
+        disk = f" · {signs.size(record.disk)} disk" if record.disk else " · no disk"
+        shape = f"{signs.counted(record.cpus, 'cpu')} · {signs.size(record.memory)}{disk}"
+        accel = f"/{record.accel}" if record.accel else ""
+        found.append(Fact("shape", f"{shape} · {record.backend}{accel}"))
+        if usage is not None:
+            uses = f"{signs.amount(usage.disk)} on disk"
+            if view.pid is not None:
+                cpu = "" if usage.cpu_percent is None else f"cpu {usage.cpu_percent:.0f}% · "
+                uses = f"{cpu}{signs.amount(usage.memory)} · wrote {signs.amount(usage.written)} · {uses}"
+            found.append(Fact("uses", uses))
+        if view.ssh:
+            found.append(Fact("address", f"root@127.0.0.1 port {record.ssh_port}"))
+            found.append(Fact("exec", f"vmbench exec {view.id} -- CMD"))
+        api = self.workbench.house.machines
+        forwards = api.forwards() if api is not None else ()
+        found += [Fact("port", str(f), "live") for f in forwards if f.machine == view.id]
+        found.append(Fact("folder", str(view.folder)))
+        if view.ssh:
+            found.append(Fact("ssh", view.ssh, "dim"))
+        return found
+
+    @on(LineList.Moved, "#machines")
+    def _moved(self) -> None:
+        self._show_title()
+        self._show_details()
+        self.refresh_bindings()
+
+    @on(LineList.Chosen, "#machines")
+    def _chosen(self) -> None:
+        self.add_class("-reading")
+        self.set_focus(self.query_one(LogView))
+
+    @on(LogView.Status)
+    def _console_status(self, message: LogView.Status) -> None:
+        message.control.border_title = titled("console", message.text)
+
+    # the filter, and back
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        self.words = event.value
+        self._filter()
+        self.refresh_all()
+
+    def action_filter(self) -> None:
+        """Begin to filter."""
+        self.add_class("-filtered")
+        self.set_focus(self.query_one("#filter", Entry))
+
+    def action_keep_entry(self) -> None:
+        """Keep the filter and go to the list."""
+        self.set_class(bool(self.words), "-filtered")
+        self.set_focus(self.machine_list)
+
+    def action_focus_list(self) -> None:
+        """Go from the filter to the list."""
+        self.set_focus(self.machine_list)
+
+    def action_zoom(self) -> None:
+        """Give the console the whole screen, and back."""
+        self.toggle_class("-zoom")
+        self.set_focus(self.query_one(LogView) if self.has_class("-zoom") else self.machine_list)
+
+    def action_back(self) -> None:
+        """Undo the last narrowing: the zoom, the details, the filter, the marks."""
+        entry = self.query_one("#filter", Entry)
+        if self.has_class("-zoom"):
+            self.action_zoom()
+        elif self.has_class("-reading") or self.focused in (self.query_one(Facts), self.query_one(LogView)):
+            self.remove_class("-reading")
+            self.set_focus(self.machine_list)
+        elif entry.value or self.focused is entry:
+            entry.value = ""
+            self.remove_class("-filtered")
+            self.set_focus(self.machine_list)
+        else:
+            self.action_unmark()
