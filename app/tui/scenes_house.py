@@ -59,7 +59,7 @@ def scenes(until: Until) -> Mapping[str, tuple[Prepare, Callable[[], House]]]:
         return demo_machines.house(empty=True)
 
     return {
-        "machines": (place("4", "space", "down", "down", "down", "p", working=True), busy),
+        "machines": (place("4", "space", "down", "down", "p", working=True), busy),
         "machines-empty": (place("4"), empty),
         "machines-failed": (place("4"), failed),
         "snapshots": (place("5", "down"), demo_machines.house),
