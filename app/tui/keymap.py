@@ -223,6 +223,7 @@ SCOPES: dict[str, tuple[Key, ...]] = {
         Key("latency.stop", "c", "stop", "end it", "End the measurement; what it has is kept.", True),
         Key("latency.mark", "space", "mark", "compare", "Compare others with the one here.", True),
         Key("latency.back", "escape", "back", "back", "Back to where you were.", True),
+    ),
     "machines": (
         Key("machines.attach", "a", "attach", "attach", "Walk in; exit leads back.", True),
         Key("machines.terminal", "A", "terminal", "terminals", "Open terminal panes in it."),
