@@ -7,7 +7,7 @@ ARGS ?=
 TESTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup lint format bench screenshots lock
+.PHONY: help run test setup lint format bench screenshots docs lock
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench: setup ## Measure: ratios to a floor taken in the same run
 
 screenshots: environment ## Make screenshots/*.svg from the real app
 	@$(BIN)/python -m app.tui.screenshots
+
+docs: environment ## Write docs/cli.md from the commands' help
+	@$(BIN)/python -m app.cli.main man --format md > docs/cli.md
 
 lock: ## Write requirements.lock anew (needs uv)
 	@tools/lock.sh

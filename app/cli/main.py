@@ -56,6 +56,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "doctor": ("app.cli.doctor", "Look at this host: what works, what is missing, how to fix it."),
         "image": ("app.cli.image", "Build, list, verify and remove what machines boot."),
         "gc": ("app.cli.gc", "Give back what nobody needs any more."),
+        "man": ("app.cli.man", "Print the manual."),
         "completion": ("app.cli.completion", "Print the completion script for a shell."),
     },
 }
