@@ -15,6 +15,7 @@ def open_workbench(*, registry: str | None = None, project: str | None = None) -
         from app.cli.run import run_tests
 
         return run_tests(RunOptions(), registry=registry, project=project)
+    from app.engine.lazy import LazyEngine
     from app.tui.app import Workbench, run_app
     from app.tui.terminals import TerminalOptions
     from app.wiring import find_workplace, make_engine, make_house, reclaim
@@ -27,7 +28,7 @@ def open_workbench(*, registry: str | None = None, project: str | None = None) -
     terminals = TerminalOptions.of(place.settings, place.paths.recordings, place.location)
     return run_app(
         Workbench(
-            make_engine(place),
+            LazyEngine(place.load, lambda: make_engine(place), place.paths.state),
             theme_name=place.settings.ui.theme,
             terminals=terminals,
             house=make_house(place),

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import App, SystemCommand
@@ -28,7 +28,6 @@ from app.engine.commands import CommandLog
 from app.engine.events import Outcome
 from app.engine.house import House
 from app.engine.latency.hostload import HostLoad
-from app.engine.masking import secrets_of
 from app.notices import sequence, way_of
 from app.settings import Settings
 from app.tui import keymap, places, signs, theme
@@ -49,14 +48,16 @@ from app.tui.recall import Recall
 from app.tui.run_session import RunSession
 from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Closing, Confirm, Help, Report
-from app.tui.screens.run import RunScreen
-from app.tui.screens.terminal import TerminalScreen
 from app.tui.screens.tests import TestsScreen
 from app.tui.terminals import TerminalOptions, machine_screen, play_one_of
 from app.tui.test_rows import Sort, TestRows
 from app.tui.user_themes import UserThemes, load_themes, stamp_of
 from app.tui.walk_in import Walk, walk_in
 from registry.model import Registry
+
+if TYPE_CHECKING:
+    from app.tui.screens.run import RunScreen
+    from app.tui.screens.terminal import TerminalScreen
 
 TOASTS = 3
 """Notices that are shown at the same time, at most."""
@@ -540,6 +541,9 @@ class Workbench(App[int]):
     async def _show_session(self) -> None:
         """Make the newest run the one that its place shows."""
         session = self.session
+        # Imported when there is a run: the first paint does not wait for it.
+        from app.tui.screens.run import RunScreen
+
         views = [screen for screen in self.screen_stack if isinstance(screen, RunScreen)]
         if session is None or any(view.session is session for view in views):
             return
@@ -646,6 +650,8 @@ class Workbench(App[int]):
         self.load_registry()
 
     def _secrets_of(self, test: str) -> list[str]:
+        from app.engine.masking import secrets_of
+
         registry = self.rows.registry
         if registry is None:
             return []
@@ -657,6 +663,8 @@ class Workbench(App[int]):
         origin = self.place
 
         async def closed(_result: None) -> None:
+            from app.tui.screens.terminal import TerminalScreen
+
             if self.place == "terminals" and not isinstance(self.screen, TerminalScreen):
                 await self.go(origin)
 

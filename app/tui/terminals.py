@@ -9,19 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.engine.masking import Masker
 from app.settings import PREFIX, Settings, TerminalSettings
-from app.tui.screens.choices import Choice, Choose
-from app.tui.screens.replay import ReplayScreen
-from app.tui.screens.terminal import NewTests, TerminalScreen
-from app.tui.terminal.cast_file import CastError, list_casts, read_cast
-from app.tui.terminal.machine_source import MachineTerminals
-from app.tui.terminal.recording import Recording
 from registry.location import Location
 
+# What shows terminals is imported when there is one: the first paint does not wait for it.
 if TYPE_CHECKING:
     from textual.app import App
 
+    from app.tui.screens.terminal import TerminalScreen
+    from app.tui.terminal.recording import Recording
     from backends.base import Machine
 
 
@@ -59,6 +55,9 @@ class TerminalOptions:
         folder = folder or self.recordings
         if folder is None:
             return None
+        from app.engine.masking import Masker
+        from app.tui.terminal.recording import Recording
+
         settings = self.settings
         return Recording(
             folder=folder,
@@ -74,6 +73,10 @@ async def play_one_of(app: App[int], folders: Sequence[Path]) -> None:
 
     Must be called from a worker of the app.
     """
+    from app.tui.screens.choices import Choice, Choose
+    from app.tui.screens.replay import ReplayScreen
+    from app.tui.terminal.cast_file import CastError, list_casts, read_cast
+
     found = await asyncio.to_thread(list_casts, list(folders))
     if not found:
         app.notify(
@@ -116,6 +119,9 @@ def machine_screen(
         test: The test whose machine it is, if any.
         saved: Called when a new test was saved.
     """
+    from app.tui.screens.terminal import NewTests, TerminalScreen
+    from app.tui.terminal.machine_source import MachineTerminals
+
     terminals = MachineTerminals(adopt, machine)
     return TerminalScreen(
         terminals.open,
