@@ -466,6 +466,10 @@ class Workbench(App[int]):
 
     def _mark_steps(self, session: RunSession) -> None:
         """Let recordings of terminals know which steps of their test began and ended."""
+        if "app.tui.screens.terminal" not in sys.modules:
+            return  # no terminal was opened
+        from app.tui.screens.terminal import TerminalScreen
+
         for stack in self._screen_stacks.values():
             for screen in stack:
                 if isinstance(screen, TerminalScreen) and (test := session.state.tests.get(screen.test)):
