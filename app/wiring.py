@@ -18,8 +18,10 @@ from registry.model import Registry
 if TYPE_CHECKING:
     from app.engine.engine import Engine
     from app.engine.house import House
+    from app.engine.image_shelf import ImageShelf
     from app.engine.latency.lab import Lab
     from app.engine.machines import Machines
+    from app.engine.past import PastRuns
     from app.engine.raising import OnLost
     from app.engine.snapshots import Snapshots
     from backends.base import Backend
@@ -100,6 +102,20 @@ def template_store(paths: Paths) -> SnapshotStore:
     return SnapshotStore(paths.templates)
 
 
+def past_runs(paths: Paths) -> PastRuns:
+    """Return this user's runs."""
+    from app.engine.past import PastRuns
+
+    return PastRuns(paths.runs)
+
+
+def image_shelf(paths: Paths) -> ImageShelf:
+    """Return this user's images, and who uses them."""
+    from app.engine.image_shelf import ImageShelf
+
+    return ImageShelf(paths)
+
+
 def backends_for(paths: Paths, accel: str, isolation: str = "auto") -> Mapping[str, Backend]:
     """Return every backend by its name, the ones to prefer first."""
     from backends.qemu.backend import make_backends
@@ -163,14 +179,19 @@ def make_snapshots(paths: Paths) -> Snapshots:
 
 def make_house(place: Workplace) -> House:
     """Return what outlives a run, for the workbench opened at ``place``."""
+    from app.engine.checkup import Doctor
     from app.engine.house import House
     from app.settings_desk import SettingsDesk
 
+    run = place.settings.run
     return House(
         settings=SettingsDesk(place.paths, place.location),
         machines=make_machines(place.paths, place.settings),
         snapshots=make_snapshots(place.paths),
         lab=make_lab(place.paths, place.settings),
+        runs=past_runs(place.paths),
+        images=image_shelf(place.paths),
+        doctor=Doctor(paths=place.paths, accel=run.accel, isolation=run.isolation),
     )
 
 

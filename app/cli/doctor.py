@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from app.cli import options
 from app.cli.errors import HOST
-
-if TYPE_CHECKING:
-    from app.engine.doctor import Check
 
 EPILOG = """\b
 Examples:
@@ -39,7 +34,7 @@ def command(as_json: bool) -> int:
     paths = user_paths()
     settings = load_settings(project_file=find_config(Path.cwd()), user_file=paths.user_settings)
     host = Host(terminal=options.on_terminal(), columns=shutil.get_terminal_size().columns)
-    checks = [*examine(paths, host, requested_accel=settings.run.accel), _isolation(settings.run.isolation)]
+    checks = examine(paths, host, requested_accel=settings.run.accel, isolation=settings.run.isolation)
     able = all(c.status is not Status.FAIL for c in checks)
     if as_json:
         rows = [
@@ -58,25 +53,3 @@ def command(as_json: bool) -> int:
             print(f"{'':<20}try: {check.remedy}")
     print("this host can run tests" if able else "this host cannot run tests yet: mend what says fail")
     return 0 if able else HOST
-
-
-def _isolation(chosen: str) -> Check:
-    """Tell which cores guests may use."""
-    from app.engine.doctor import Check, Status
-    from backends.qemu.backend import spare_cores
-
-    if chosen == "off":
-        found = "off: guests run on any core"
-    elif not hasattr(os, "sched_getaffinity"):
-        found = "this system pins nothing; guests run on any core"
-    elif (cores := spare_cores(frozenset(os.sched_getaffinity(0)))) is None:
-        found = "one core for all; there is none to spare"
-    else:
-        yours = min(os.sched_getaffinity(0))
-        listed = ", ".join(map(str, sorted(cores)))
-        found = (
-            f"guests run on core {listed}; core {yours} is left to you"
-            if len(cores) < 9
-            else (f"guests run on {len(cores)} cores; core {yours} is left to you")
-        )
-    return Check(name="isolation", status=Status.OK, found=found)

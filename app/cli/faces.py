@@ -66,6 +66,35 @@ class JsonFace:
         """Nothing to do: every event was flushed."""
 
 
+class KeepingFace:
+    """Hands everything on to a face and keeps the state for what comes after the run.
+
+    Args:
+        face: The face.
+    """
+
+    def __init__(self, face: Face) -> None:
+        self._face = face
+        self.state = RunState()
+
+    def take(self, events: list[Stamped]) -> None:
+        """Take the events in, then show them."""
+        self.state.apply_all(events)
+        self._face.take(events)
+
+    def tick(self) -> None:
+        """Hand it on."""
+        self._face.tick()
+
+    def say(self, message: str) -> None:
+        """Hand it on."""
+        self._face.say(message)
+
+    def close(self) -> None:
+        """Hand it on."""
+        self._face.close()
+
+
 def plain_console() -> Console:
     """Return a console on stdout that leaves text as it is and reports a reader that went away."""
     from rich.console import Console

@@ -38,7 +38,7 @@ Never:                 kept machines, and snapshots that you saved.
 @options.json_output
 def command(dry_run: bool, older_than: float, yes: bool, as_json: bool) -> int:
     """Reclaim what nobody needs any more, after asking."""
-    from app.cli.garbage import find_garbage
+    from app.engine.garbage import find_garbage
     from app.paths import user_paths
     from backends.base import BackendError
 

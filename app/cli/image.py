@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from app.cli import options
-from app.cli.text import size, table
+from app.cli.text import count, size, table
 
 if TYPE_CHECKING:
     from backends.images.progress import Progress
@@ -35,8 +35,11 @@ def command() -> None:
 @command.command("list", epilog="\b\nExamples:\n  vmbench image list --json | jq '.[].digest'\n")
 @options.json_output
 def list_images(as_json: bool) -> int:
-    """List the images: built ones and those that can be."""
-    found = _store().list()
+    """List the images: built ones and those that can be, and who uses them."""
+    from app.paths import user_paths
+    from app.wiring import image_shelf
+
+    shelved = image_shelf(user_paths()).list()
     if as_json:
         rows = [
             {
@@ -47,8 +50,12 @@ def list_images(as_json: bool) -> int:
                 "size": i.size,
                 "created": i.created.isoformat() if i.created else None,
                 "description": i.description,
+                "machines": list(image.machines),
+                "snapshots": list(image.snapshots),
+                "templates": image.templates,
             }
-            for i in found
+            for image in shelved
+            for i in (image.info,)
         ]
         print(json.dumps(rows, indent=1))
         return 0
@@ -58,11 +65,13 @@ def list_images(as_json: bool) -> int:
             i.digest[:12] if i.built else "not built",
             size(i.size) if i.built else "",
             i.created.astimezone().strftime("%Y-%m-%d %H:%M") if i.created else "",
+            image.users,
             i.description,
         )
-        for i in found
+        for image in shelved
+        for i in (image.info,)
     ]
-    print(table(("IMAGE", "DIGEST", "SIZE", "BUILT", "WHAT"), rows_))
+    print(table(("IMAGE", "DIGEST", "SIZE", "BUILT", "USED BY", "WHAT"), rows_))
     return 0
 
 
@@ -96,6 +105,25 @@ def remove(names: tuple[str, ...]) -> int:
     for name in names:
         freed = store.remove(name)
         print(f"removed {name}, {size(freed)}" if freed else f"{name} was not in the cache")
+    return 0
+
+
+@command.command("clean", epilog="\b\nExamples:\n  vmbench image clean\n")
+@options.yes
+def clean(yes: bool) -> int:
+    """Remove replaced builds that no machine and no snapshot is made from."""
+    from app.paths import user_paths
+    from app.wiring import image_shelf
+
+    shelf = image_shelf(user_paths())
+    unused = [image.info for image in shelf.list() if image.unused]
+    if not unused:
+        print("no replaced build is left unused")
+        return 0
+    print(table(("IMAGE", "SIZE"), [(info.name, size(info.size)) for info in unused]), flush=True)
+    if options.confirmed(f"{count(len(unused), 'build')} will be lost. Remove?", yes):
+        for info in unused:
+            print(f"removed {info.name}, {size(shelf.remove(info.name))}")
     return 0
 
 

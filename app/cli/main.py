@@ -15,6 +15,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Tests": {
         "list": ("app.cli.list_tests", "List the tests of the registry."),
         "run": ("app.cli.run", "Run tests in throwaway machines."),
+        "runs": ("app.cli.runs", "List past runs, compare and delete them."),
+        "watch": ("app.cli.watch", "Follow a run of another terminal, read-only."),
+        "report": ("app.cli.report", "Write a report of a run: JUnit XML, JSON, Markdown or HTML."),
         "rewind": ("app.cli.rewind", "Fork a test's machine as it was before a step."),
         "record": ("app.cli.record", "Make a test of what is typed in a shell."),
         "commands": ("app.cli.commands", "List the commands that a run ran on your behalf."),

@@ -61,6 +61,22 @@ class SnapshotName(_FolderName):
         return user_paths().snapshots
 
 
+class RunName(_FolderName):
+    """A run's id, a part of one, or ``last``."""
+
+    name = "RUN"
+
+    def folder(self) -> Path:
+        """Return the folder of the runs."""
+        from app.paths import user_paths
+
+        return user_paths().runs
+
+    def _names(self) -> Iterator[str]:
+        yield "last"
+        yield from super()._names()
+
+
 class Duration(click.ParamType[float]):
     """A duration in seconds, such as ``2``, ``500ms`` or ``1m``."""
 

@@ -6,19 +6,21 @@ import asyncio
 import contextlib
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from app.cli import options
-from app.cli.errors import warn
+from app.cli.errors import UsageProblem, warn
 from app.engine.api import RunOptions
 from app.settings import ACCELERATORS
 from registry.model import Keep
 
 if TYPE_CHECKING:
     from app.cli.faces import Face
+    from app.engine.state import RunState
 
 EPILOG = """\b
 A filter is a part of a test's name, tag:NAME, group:NAME, or any of them after - to exclude. All of
@@ -35,6 +37,8 @@ Examples:
   vmbench run --shake 20 web-login     # how often does it fail?
   vmbench run --retest web-login       # edit, run again without the set-up, edit, …
   vmbench run --from-step 4 web-login
+  vmbench run --report result.xml --report result.html
+  vmbench run --failed-of last         # only what failed the last time
 
 \b
 Exit codes: 0 all passed, 1 failures or errors, 2 usage, 3 this host is not able,
@@ -87,6 +91,16 @@ Exit codes: 0 all passed, 1 failures or errors, 2 usage, 3 this host is not able
     help="Leave out the set-up where an earlier run left a checkpoint of its end; else leave one.",
 )
 @click.option("--log-commands", is_flag=True, help="Print every command that is run on your behalf.")
+@click.option("--failed-of", metavar="RUN", help="Only what failed in that run (an id, or last).")
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a report: .xml (JUnit), .json, .md or .html. May be repeated.",
+)
+@click.option("--force", is_flag=True, help="Replace report files that are there already.")
 @options.isolation
 @options.json_output
 @options.where
@@ -106,6 +120,9 @@ def command(
     from_step: int | None,
     retest: bool,
     log_commands: bool,
+    failed_of: str | None,
+    reports: tuple[Path, ...],
+    force: bool,
     isolation: str | None,
     as_json: bool,
     registry: str | None,
@@ -132,6 +149,7 @@ def command(
     return run_tests(
         RunOptions(
             filters=filters,
+            names=_failed_names(failed_of),
             keep=Keep(keep) if keep else None,
             backend=backend,
             fail_fast=fail_fast,
@@ -148,7 +166,22 @@ def command(
         log_commands=log_commands,
         registry=registry,
         project=project,
+        reports=reports,
+        force=force,
     )
+
+
+def _failed_names(run: str | None) -> tuple[str, ...] | None:
+    """Return the tests that failed in a run; ``None`` where none is asked for."""
+    if run is None:
+        return None
+    from app.paths import user_paths
+    from app.wiring import past_runs
+
+    names = past_runs(user_paths()).failed(run)
+    if not names:
+        raise UsageProblem(f"nothing failed in run {run}", "vmbench runs lists the runs")
+    return names
 
 
 def run_tests(
@@ -159,14 +192,18 @@ def run_tests(
     log_commands: bool = False,
     registry: str | None = None,
     project: str | None = None,
+    reports: Sequence[Path] = (),
+    force: bool = False,
 ) -> int:
     """Run what ``wanted`` selects, with the settings filled in, and return the exit code."""
     import dataclasses
 
+    from app.cli.faces import KeepingFace
     from app.cli.headless import run_headless
     from app.engine.offload import off_loop
     from app.wiring import find_workplace, make_engine, reclaim
 
+    _check_reports(reports, force)
     place = find_workplace(registry=registry, project=project, flags=flags)
     if not options.on_terminal() and "run.isolation" not in place.settings.sources:
         # Nobody types where there is no terminal, so no core has to be left to them.
@@ -182,10 +219,39 @@ def run_tests(
     async def work() -> int:
         engine = make_engine(place)
         found = await off_loop(engine.load)
-        return await run_headless(engine, found, wanted, _face(as_json, plain=log_commands))
+        face = _face(as_json, plain=log_commands)
+        if not reports:
+            return await run_headless(engine, found, wanted, face)
+        keeping = KeepingFace(face)
+        try:
+            return await run_headless(engine, found, wanted, keeping)
+        finally:
+            await off_loop(_write_reports, keeping.state, reports, force)
 
     with _commands_on_stderr() if log_commands else contextlib.nullcontext():
         return asyncio.run(work())
+
+
+def _check_reports(reports: Sequence[Path], force: bool) -> None:
+    """Say before anything runs what would keep a report from being written."""
+    if not reports:
+        return
+    from app.engine.reports import check_target, format_of
+
+    for file in reports:
+        format_of(file)
+        check_target(file, force=force)
+
+
+def _write_reports(state: RunState, reports: Sequence[Path], force: bool) -> None:
+    """Write the reports of a run that began, whichever way it ended."""
+    if state.started is None:
+        return
+    from app.engine.reports import format_of, make_report, write_report
+
+    for file in reports:
+        write_report(make_report(state, format_of(file), cut_off=state.finished is None), file, force=force)
+        print(f"report: {file}", file=sys.stderr)
 
 
 @contextlib.contextmanager

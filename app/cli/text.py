@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-# CSI, OSC/DCS/APC/PM/SOS strings, and the other two- and three-byte escapes.
-_ESCAPES = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x07|\x1b\\|$)|[ -/]*[0-~])|[\x00-\x08\x0b-\x1f\x7f-\x9f]",
-    re.DOTALL,
-)
+from app.engine.harmless import harmless
 
-
-def harmless(text: str) -> str:
-    """Return ``text`` without escape sequences and control characters other than tab and newline."""
-    return _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+__all__ = ["count", "duration", "harmless", "size", "table", "tail"]
 
 
 def tail(text: str, lines: int) -> list[str]:

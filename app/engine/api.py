@@ -104,6 +104,10 @@ class EngineApi(Protocol):
         """Return each test's last result by its name. Blocking: call it off the event loop."""
         ...
 
+    def recent_results(self) -> Mapping[str, tuple[LastResult, ...]]:
+        """Return each test's last few results by its name, oldest first. Blocking: call it off the loop."""
+        ...
+
     async def start(self, registry: Registry, options: RunOptions) -> RunHandle:
         """Plan and start a run in the background.
 

@@ -75,7 +75,9 @@ def _cores_allowed() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def examine(paths: Paths, host: Host | None = None, *, requested_accel: str = "auto") -> list[Check]:
+def examine(
+    paths: Paths, host: Host | None = None, *, requested_accel: str = "auto", isolation: str = "auto"
+) -> list[Check]:
     """Return every check, in the order in which one would mend things."""
     host = host or Host()
     return [
@@ -89,6 +91,7 @@ def examine(paths: Paths, host: Host | None = None, *, requested_accel: str = "a
         _control_groups(host),
         _images(paths),
         _terminal(host),
+        isolation_check(isolation),
     ]
 
 
@@ -306,3 +309,24 @@ def _terminal(host: Host) -> Check:
             remedy="make it 80 columns wide or more for the workbench",
         )
     return Check(name="terminal", status=Status.OK, found=f"{term}, {host.columns} columns")
+
+
+def isolation_check(chosen: str) -> Check:
+    """Tell which cores guests may use."""
+    from backends.qemu.backend import spare_cores
+
+    if chosen == "off":
+        found = "off: guests run on any core"
+    elif not hasattr(os, "sched_getaffinity"):
+        found = "this system pins nothing; guests run on any core"
+    elif (cores := spare_cores(frozenset(os.sched_getaffinity(0)))) is None:
+        found = "one core for all; there is none to spare"
+    else:
+        yours = min(os.sched_getaffinity(0))
+        listed = ", ".join(map(str, sorted(cores)))
+        found = (
+            f"guests run on core {listed}; core {yours} is left to you"
+            if len(cores) < 9
+            else (f"guests run on {len(cores)} cores; core {yours} is left to you")
+        )
+    return Check(name="isolation", status=Status.OK, found=found)

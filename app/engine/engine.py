@@ -32,6 +32,8 @@ from backends.base import Backend, BackendError, Machine, PhaseSink, UnknownMach
 from backends.snapshots import SnapshotStore
 from registry.model import Keep, Registry
 
+MOST_WORDS = 8
+"""Names and filters that a run's selection is told with, at most."""
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -98,6 +100,10 @@ class Engine:
         """Return each test's last result by its name, of the registry loaded last. Blocking."""
         return self._index.last_results(str(self._registry.root) if self._registry is not None else None)
 
+    def recent_results(self) -> Mapping[str, tuple[LastResult, ...]]:
+        """Return each test's last few results, oldest first, of the registry loaded last. Blocking."""
+        return {} if self._registry is None else self._index.recent(str(self._registry.root))
+
     async def start(self, registry: Registry, options: RunOptions) -> Run:
         """Plan and start a run in the background.
 
@@ -161,6 +167,7 @@ class Engine:
             retry_errors=retry_errors,
             fail_fast=options.fail_fast,
             version=await off_loop(_version),
+            selection=selection_words(options),
             checkpoints=self._checkpoints,
             save_checkpoints=options.checkpoints,
             masker=masker,
@@ -308,6 +315,13 @@ class Lent:
 
     async def release(self) -> None:
         """Leave it to the test."""
+
+
+def selection_words(options: RunOptions) -> str:
+    """Return what was asked for, in a few words; empty for everything."""
+    words = [*options.filters, *(options.names or ())]
+    more = len(words) - MOST_WORDS
+    return " ".join(words[:MOST_WORDS]) + (f" and {more} more" if more > 0 else "")
 
 
 def run_id(now: float | None = None) -> str:

@@ -77,6 +77,8 @@ class RunStarted:
     memory: int
     """MiB that machines may take together."""
     version: str = ""
+    selection: str = ""
+    """What was asked for, for people: the filters, or the names; empty for everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Past runs: each run's folder, its summary, and an index of every test's last result."""
+"""Past runs: each run's folder, its summary, and an index of every test's last results."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import fcntl
 import json
 import os
 import shutil
+from collections import Counter, deque
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from app.engine.api import LastResult
-from app.engine.events import MachineKept, Outcome, RunFinished, RunStarted
+from app.engine.events import MachineKept, Outcome, RunFinished, RunStarted, TestFinished
 from app.engine.log import LOG_NAME, log_is_live, replay
 
 SUMMARY_NAME = "run.json"
 KEPT_RUNS = 200
-COMPACT_AT = 1 << 20
+KEPT_RESULTS = 20
+"""Results of each test that outlive a compaction: what trends are told from."""
+COMPACT_AT = 4 << 20
 """Bytes from which the index is worth rewriting."""
 
 
@@ -35,6 +38,23 @@ class RunSummary:
     """``None`` for a run that goes on, or that was cut off."""
     kept: tuple[str, ...] = ()
     """Machines that it left."""
+    selection: str = ""
+    """What was asked for; empty for everything."""
+    counts: Mapping[Outcome, int] = field(default_factory=dict)
+    """How many tests ended how, so far."""
+    duration: float = 0.0
+    """Seconds, so far."""
+    live: bool = False
+    """Whether a vmbench still executes it."""
+
+    @property
+    def word(self) -> str:
+        """How it stands in a word: ``running``, ``cut off``, ``cancelled``, ``failed`` or ``passed``."""
+        if self.finished is None:
+            return "running" if self.live else "cut off"
+        if self.finished.cancelled:
+            return "cancelled"
+        return "failed" if self.finished.failed or self.finished.errors else "passed"
 
 
 def write_summary(folder: Path, started: RunStarted, time: float, finished: RunFinished) -> None:
@@ -45,6 +65,7 @@ def write_summary(folder: Path, started: RunStarted, time: float, finished: RunF
         "time": time,
         "tests": len(started.tests),
         "version": started.version,
+        "selection": started.selection,
         "finished": asdict(finished),
     }
     new = folder / f"{SUMMARY_NAME}.new"
@@ -75,24 +96,42 @@ def read_summary(folder: Path) -> RunSummary | None:
             tests=int(data["tests"]),
             finished=finished,
             kept=finished.kept,
+            selection=str(data.get("selection", "")),
+            counts=_counts_of(finished),
+            duration=finished.duration,
         )
     except (OSError, ValueError, TypeError, KeyError):
         return _summary_of_log(folder)
+
+
+def _counts_of(finished: RunFinished) -> dict[Outcome, int]:
+    return {
+        Outcome.PASSED: finished.passed,
+        Outcome.FAILED: finished.failed,
+        Outcome.ERROR: finished.errors,
+        Outcome.SKIPPED: finished.skipped,
+    }
 
 
 def _summary_of_log(folder: Path) -> RunSummary | None:
     started: RunStarted | None = None
     finished: RunFinished | None = None
     kept: list[str] = []
-    time = 0.0
+    counts: Counter[Outcome] = Counter()
+    time = mono = 0.0
+    # Asked before the log is read: a run that ends meanwhile is then not taken for one that was cut off.
+    live = log_is_live(folder / LOG_NAME)
     try:
         for stamped in replay(folder / LOG_NAME):
+            mono = stamped.mono
             if isinstance(stamped.event, RunStarted):
                 started, time = stamped.event, stamped.time
             elif isinstance(stamped.event, RunFinished):
                 finished = stamped.event
             elif isinstance(stamped.event, MachineKept):
                 kept.append(stamped.event.machine)
+            elif isinstance(stamped.event, TestFinished):
+                counts[stamped.event.outcome] += 1
     except OSError:
         return None
     if started is None:
@@ -105,6 +144,10 @@ def _summary_of_log(folder: Path) -> RunSummary | None:
         tests=len(started.tests),
         finished=finished,
         kept=tuple(kept),
+        selection=started.selection,
+        counts=dict(counts),
+        duration=finished.duration if finished else mono,
+        live=live and finished is None,
     )
 
 
@@ -139,7 +182,7 @@ def prune_runs(runs: Path, keep: int = KEPT_RUNS, needed: Container[str] = ()) -
 
 
 class ResultIndex:
-    """Every test's last result on this host: one line of JSON a result, the latest of a test wins.
+    """Every test's results on this host: one line of JSON a result, the latest of a test last.
 
     Any number of processes may append. All methods block, shortly.
 
@@ -165,6 +208,11 @@ class ResultIndex:
                     line = "\n" + line  # a torn line before stays alone
             file.write(line.encode())
 
+    def recent(self, registry: str, keep: int = KEPT_RESULTS) -> dict[str, tuple[LastResult, ...]]:
+        """Return the last ``keep`` results of each test of a registry, oldest first."""
+        found = self._read_all(keep)
+        return {test: tuple(results) for (root, test), results in found.items() if root == registry}
+
     def last_results(self, registry: str | None = None) -> dict[str, LastResult]:
         """Return the last result of each test, of one registry or of all."""
         return {
@@ -174,7 +222,9 @@ class ResultIndex:
         }
 
     def compact(self, least: int = COMPACT_AT) -> None:
-        """Leave out superseded results, if the file has ``least`` bytes and they are half of it.
+        """Leave out results beyond the last few of each test, where the file has ``least`` bytes.
+
+        Nothing is done where that would not halve it.
 
         Raises:
             OSError: it cannot be written.
@@ -182,8 +232,8 @@ class ResultIndex:
         if not self._file.exists() or self._file.stat().st_size < least:
             return
         with self._locked():
-            latest = self._read()
-            text = "".join(_line(*key, result) for key, result in latest.items())
+            latest = self._read_all(KEPT_RESULTS)
+            text = "".join(_line(*key, result) for key, results in latest.items() for result in results)
             if len(text) * 2 > self._file.stat().st_size:
                 return
             new = self._file.with_suffix(".new")
@@ -191,15 +241,18 @@ class ResultIndex:
             new.replace(self._file)
 
     def _read(self) -> dict[tuple[str, str], LastResult]:
+        return {key: results[-1] for key, results in self._read_all(1).items()}
+
+    def _read_all(self, keep: int) -> dict[tuple[str, str], deque[LastResult]]:
         try:
             lines = self._file.read_bytes().split(b"\n")
         except FileNotFoundError:
             return {}
-        found: dict[tuple[str, str], LastResult] = {}
+        found: dict[tuple[str, str], deque[LastResult]] = {}
         for line in lines:
             with contextlib.suppress(ValueError, TypeError, KeyError):
                 registry, test, result = _parse(json.loads(line))
-                found[registry, test] = result
+                found.setdefault((registry, test), deque(maxlen=keep)).append(result)
         return found
 
     @contextlib.contextmanager

@@ -43,6 +43,12 @@ class LazyEngine:
 
         return ResultIndex(self._state).last_results(self._root)
 
+    def recent_results(self) -> Mapping[str, tuple[LastResult, ...]]:
+        """Return each test's last few results, oldest first, of the registry loaded last. Blocking."""
+        from app.engine.history import ResultIndex
+
+        return {} if self._root is None else ResultIndex(self._state).recent(self._root)
+
     async def engine(self) -> EngineApi:
         """Return the engine, made in a thread if it is not there yet."""
         if self._making is None or (self._making.done() and self._making.exception() is not None):

@@ -57,6 +57,8 @@ class RunSetup:
     retry_errors: int
     fail_fast: bool
     version: str
+    selection: str = ""
+    """What was asked for, for people; empty for everything."""
     checkpoints: Checkpoints | None = None
     """Saves checkpoints; ``None`` where that cannot be."""
     save_checkpoints: bool = False
@@ -135,6 +137,7 @@ class Run:
             parallel=self._setup.parallel,
             memory=self._setup.room,
             version=self._setup.version,
+            selection=self._setup.selection,
         )
         first = self._log.append(started)
         self._task = asyncio.create_task(self._execute(started, first.time), name=f"run {self.id}")

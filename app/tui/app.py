@@ -28,6 +28,7 @@ from app.engine.commands import CommandLog
 from app.engine.events import Outcome
 from app.engine.house import House
 from app.engine.latency.hostload import HostLoad
+from app.engine.trends import trends
 from app.notices import sequence, way_of
 from app.settings import Settings
 from app.tui import keymap, places, signs, theme
@@ -56,6 +57,7 @@ from app.tui.walk_in import Walk, walk_in
 from registry.model import Registry
 
 if TYPE_CHECKING:
+    from app.engine.past import LoggedRun
     from app.tui.screens.run import RunScreen
     from app.tui.screens.terminal import TerminalScreen
 
@@ -83,6 +85,7 @@ class Workbench(App[int]):
         recall: Where earlier searches and filters are kept; ``None`` for nowhere.
         memory: Where it is kept where the person was; ``None`` for nowhere.
         settings: The settings.
+        watching: A past run, or one of another process, to begin with.
     """
 
     TITLE = "vmbench"
@@ -102,6 +105,7 @@ class Workbench(App[int]):
         recall: Path | None = None,
         memory: Path | None = None,
         settings: Settings | None = None,
+        watching: LoggedRun | None = None,
     ) -> None:
         super().__init__()
         self.terminals = terminals or TerminalOptions()
@@ -109,6 +113,7 @@ class Workbench(App[int]):
         """The settings as they were read last."""
         self.engine = engine
         self.house = house or House()
+        self.watching = watching
         self.clock = clock or Clock()
         self.feel = Feel() if self.settings.ui.gauge else None
         """What the person just felt; nothing where the gauge is turned off."""
@@ -179,6 +184,8 @@ class Workbench(App[int]):
         self.watch_themes()
         self.recall_memory()
         self.load_registry()
+        if self.watching is not None:
+            self.open_past(self.watching)
 
     # where the person was
 
@@ -207,7 +214,10 @@ class Workbench(App[int]):
             return
         self.tests_screen.restore(spot)
         # A run or a terminal of the last time is not there any more.
-        if spot.place in {place.id for place in places.PLACES} - {"run", "terminals"}:
+        if self.watching is None and spot.place in {place.id for place in places.PLACES} - {
+            "run",
+            "terminals",
+        }:
             await self.go(spot.place)
 
     def _noted(self) -> str:
@@ -340,6 +350,7 @@ class Workbench(App[int]):
         """List what was read."""
         again = self.rows.registry is not None
         self.rows.results = message.results
+        self.read_trends()
         keep = self.tests_screen.chosen_test() if again else None
         self.rows.load(message.registry)
         self.tests_screen.registry_changed(keep)
@@ -365,6 +376,18 @@ class Workbench(App[int]):
                 severity="error",
                 markup=False,
             )
+
+    @work(exclusive=True, group="trends", exit_on_error=False)
+    async def read_trends(self) -> None:
+        """Read what the last results of every test tell; the list is there before that."""
+        try:
+            recent = await asyncio.to_thread(self.engine.recent_results)
+        except Exception as error:
+            self._say_not("Trends not read", error)
+            return
+        self.rows.trends = trends(recent)
+        if self.tests_screen.is_mounted:
+            self.tests_screen.run_changed()
 
     # runs
 
@@ -488,6 +511,7 @@ class Workbench(App[int]):
         if self._leaving:
             return
         session = message.session
+        self.read_trends()
         self._refresh_run()
         if self.rows.sort in (Sort.RESULT, Sort.DURATION):
             self.tests_screen.rows_changed()
@@ -554,6 +578,41 @@ class Workbench(App[int]):
         while isinstance(self.screen, RunScreen):
             await self.pop_screen()
         await self.push_screen(RunScreen(session))
+
+    @work(group="past", exit_on_error=False)
+    async def open_past(self, run: LoggedRun) -> None:
+        """Show a past run, or one of another process, in the place of the runs."""
+        from app.tui.screens.past_run import PastRunScreen
+
+        await self.go("runs")
+        await self.push_screen(PastRunScreen(run, dict(self.rows.results), self.clock.mono))
+
+    @work(group="report", exit_on_error=False)
+    async def export_report(self, folder: Path) -> None:
+        """Ask where to write a report of a run, and write it.
+
+        Args:
+            folder: The run's folder.
+        """
+        from app.tui.screens.ask import AskReport, save_report
+
+        asked = await self.push_screen_wait(AskReport(folder.name))
+        if asked is None:
+            return
+        force = False
+        if asked.exists():
+            question = Confirm(
+                f"Replace {asked.name}?", f"What is in {asked} now is lost.", yes="Replace", no="Keep"
+            )
+            force = await self.push_screen_wait(question)
+            if not force:
+                return
+        try:
+            await asyncio.to_thread(save_report, folder, asked, force)
+        except Exception as error:
+            self._say_not("Not written", error)
+            return
+        self.notify(f"Wrote {asked}.", markup=False)
 
     # machines
 
@@ -708,7 +767,7 @@ class Workbench(App[int]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer the actions of the screen, then those of the app."""
         if isinstance(screen, VmScreen):
-            for key in keymap.SCOPES.get(screen.SCOPE, ()):
+            for key in (key for scope in screen.SCOPE.split() for key in keymap.SCOPES[scope]):
                 name = key.action.partition("(")[0]
                 if not key.help or name == "back":
                     continue

@@ -62,12 +62,33 @@ def _snapshots() -> Screen[None]:
     return SnapshotsScreen()
 
 
+def _runs() -> Screen[None]:
+    from app.tui.screens.runs import RunsScreen
+
+    return RunsScreen()
+
+
+def _images() -> Screen[None]:
+    from app.tui.screens.images import ImagesScreen
+
+    return ImagesScreen()
+
+
+def _doctor() -> Screen[None]:
+    from app.tui.screens.doctor import DoctorScreen
+
+    return DoctorScreen()
+
+
 PLACES: tuple[Place, ...] = (
     Place("run", "Run", "Run", "2", "The run that goes on, or the last one.", _run),
     Place("terminals", "Terminals", "Term", "3", "The terminals that are open.", _terminals),
     Place("settings", "Settings", "Set", "0", "Every setting, and the keys.", _settings),
     Place("machines", "Machines", "Mach", "4", "All machines, whoever made them.", _machines),
     Place("snapshots", "Snapshots", "Snap", "5", "Saved machines, by what they came from.", _snapshots),
+    Place("runs", "Runs", "Runs", "6", "Everything that ran on this host.", _runs),
+    Place("images", "Images", "Img", "7", "What machines boot.", _images),
+    Place("doctor", "Doctor", "Doc", "9", "What this host can do, and what can be reclaimed.", _doctor),
 )
 """All places but the tests, which the app makes itself, in the order of their keys."""
 

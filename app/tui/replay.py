@@ -210,6 +210,8 @@ class ReplayEngine:
         """The options of every run that was started."""
         self.loads = 0
         self.closed = False
+        self.recent: dict[str, tuple[LastResult, ...]] = {}
+        """What ``recent_results`` returns."""
         self.rewound: dict[str, Rewound] = {}
         """What ``rewind`` returns, by test."""
         self.machines: dict[str, Machine] = {}
@@ -226,6 +228,10 @@ class ReplayEngine:
     def last_results(self) -> Mapping[str, LastResult]:
         """Return the last results."""
         return self.results
+
+    def recent_results(self) -> Mapping[str, tuple[LastResult, ...]]:
+        """Return what ``recent`` holds."""
+        return self.recent
 
     async def start(self, registry: Registry, options: RunOptions) -> ReplayRun:
         """Begin to play the record."""

@@ -34,13 +34,25 @@ class RunSession:
         self.cancelling: set[str] = set()
         """Tests somebody asked to cancel."""
         self.cancelling_all = False
+        self.gone = False
+        """Whether the run never ended: the process that executed it is gone."""
         self._clock = clock
         self._offset: float | None = None
 
     @property
     def active(self) -> bool:
         """Whether the run is not over."""
-        return self.state.finished is None
+        return self.state.finished is None and not self.gone
+
+    @property
+    def replayed(self) -> bool:
+        """Whether a past moment of a run that is over is shown."""
+        return False
+
+    @property
+    def read_only(self) -> bool:
+        """Whether another process executes the run, so that nothing of it can be stopped here."""
+        return False
 
     @property
     def folder(self) -> Path:

@@ -53,12 +53,14 @@ class Scene:
         broken: Whether the registry has files that cannot be read.
         empty: Whether the registry has no test at all.
         house: Makes what is there besides the registry.
+        files: The same for what has files, which go below a folder.
     """
 
     prepare: Callable[[Pilot[int], ReplayEngine], Awaitable[None]]
     broken: bool = False
     empty: bool = False
     house: Callable[[], House] = House
+    files: Callable[[Path], House] | None = None
 
 
 async def _listed(pilot: Pilot[int], engine: ReplayEngine) -> None:
@@ -210,6 +212,13 @@ SCENES: dict[str, Scene] = {
 }
 
 
+def _add_places() -> None:
+    """Take in the scenes of the places that have modules of their own; they build on this one."""
+    from app.tui import scenes_runs
+
+    SCENES.update(scenes_runs.SCENES)
+
+
 def workbench_of(pilot: Pilot[int]) -> Workbench:
     """Return the app that a pilot steers."""
     app = pilot.app
@@ -231,6 +240,9 @@ def stage(scene: Scene, folder: Path, theme_name: str) -> tuple[Workbench, Repla
     clock = Clock(mono=lambda: 1000.0, wall=lambda: demo.EPOCH)
     made = scene.house()
     house = replace(demo.house(), machines=made.machines, snapshots=made.snapshots)
+    if scene.files is not None:
+        held = scene.files(folder)
+        house = replace(house, runs=held.runs, images=held.images, doctor=held.doctor)
     return Workbench(engine, theme_name=theme_name, clock=clock, house=house), engine
 
 
@@ -260,6 +272,9 @@ async def draw_all(folder: Path) -> list[Path]:
         path.write_text(await draw(name, size, theme_name))
         written.append(path)
     return written
+
+
+_add_places()
 
 
 def main() -> int:

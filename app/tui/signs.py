@@ -31,6 +31,7 @@ OUTCOMES = {
     Outcome.ERROR: Sign("!", "error", "warn"),
     Outcome.SKIPPED: Sign("–", "skipped", "dim"),  # noqa: RUF001
 }
+BAD = (Outcome.FAILED, Outcome.ERROR)
 PHASES = {
     Phase.WAITING: Sign("·", "waiting", "dim"),
     Phase.IMAGE: Sign("▽", "image", "live"),

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 from app.engine.api import LastResult
 from app.engine.events import Outcome
+from app.engine.trends import Trend
 from registry.filters import Filter
 from registry.model import Problem, Registry, Severity, Test
 
@@ -86,6 +87,8 @@ class TestRows:
 
     registry: Registry | None = None
     results: Mapping[str, LastResult] = field(default_factory=dict)
+    trends: Mapping[str, Trend] = field(default_factory=dict)
+    """What the last results of each test tell, as far as they are read."""
     filter: str = ""
     folded: set[str] = field(default_factory=set)
     marked: set[str] = field(default_factory=set)

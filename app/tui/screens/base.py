@@ -20,7 +20,7 @@ class VmScreen(Screen[None]):
     NAME: ClassVar[str] = ""
     PURPOSE: ClassVar[str] = ""
     SCOPE: ClassVar[str] = ""
-    """Scope of the keymap whose actions the command palette offers."""
+    """Scopes of the keymap whose actions the command palette offers, separated by spaces."""
     HELP_SCOPES: ClassVar[list[tuple[str, str]]] = []
     """Headings, each with the scope of keys that the help lists below it."""
 

@@ -49,6 +49,8 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
     )
     NAME = "Run"
     SCOPE = "run"
+    PLACE: ClassVar[str] = "run"
+    """Where it is shown."""
     PURPOSE = (
         "A run, live: how far it is, what every machine does, and for the selected test its steps with their "
         "output and its console. Esc goes back to the tests and leaves the run going; v comes back here."
@@ -69,7 +71,7 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
 
     def compose(self) -> ComposeResult:
         """Make the panes."""
-        yield PlacesBar("run")
+        yield PlacesBar(self.PLACE)
         yield RunHeader(id="header", markup=False)
         with Container(id="panes"):
             yield RunList(id="run-tests")
@@ -316,6 +318,10 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
             return
         self.workbench.open_terminal(test.kept.machine if test.kept else test.machine, test.name)
 
+    def action_export(self) -> None:
+        """Write a report of the run."""
+        self.workbench.export_report(self.session.folder)
+
     def action_follow(self) -> None:
         """Follow the console's end, or stay."""
         self.console.following = not self.console.following
@@ -394,6 +400,8 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
             return "The registry has no such test any more."
         if action in ("cancel_test", "cancel_run") and not self.session.active:
             return "The run is over already."
+        if action in ("cancel_test", "cancel_run") and self.session.read_only:
+            return "Another vmbench executes this run; it can be cancelled there."
         if action == "rewind" and (test is None or test.result is None or not self.session.can_rewind(test)):
             return "There is no checkpoint of it. A test that failed is run again with checkpoints."
         return ""

@@ -30,6 +30,10 @@ from registry.model import (
 _TONES = {"good": "$success", "bad": "$error", "warn": "$warning", "live": "$primary", "dim": "$vm-dim"}
 
 
+RESULTS = 10
+"""Last results that the details list."""
+
+
 class Details(VerticalScroll):
     """Shows what there is to know about the row under the cursor."""
 
@@ -144,6 +148,25 @@ def _write_test(writer: _Writer, test: Test, rows: TestRows, when: str) -> None:
     for problem in warnings:
         writer.line()
         _write_problem(writer, problem, rows)
+    _write_history(writer, test, rows)
+
+
+def _write_history(writer: _Writer, test: Test, rows: TestRows) -> None:
+    """Write the last results, the newest first."""
+    trend = rows.trends.get(test.name)
+    if trend is None:
+        return
+    results = trend.results[-RESULTS:]
+    told = (
+        "" if trend.flakiness is None else f", {signs.counted(trend.flips, 'flip')} ({trend.flakiness:.0%})"
+    )
+    writer.line()
+    writer.line(f"last {signs.counted(len(results), 'result')}{told}", "dim")
+    for result in reversed(results):
+        sign = signs.OUTCOMES[result.outcome]
+        writer.put(f" {sign.glyph} {sign.word:<8}", sign.tone)
+        writer.put(f"{signs.duration(result.duration):>7}")
+        writer.line(f"  {result.run}", "dim")
 
 
 def _last_words(last: LastResult, glyph: str, word: str, when: str) -> str:

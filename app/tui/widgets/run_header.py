@@ -118,6 +118,10 @@ class StatusStrip(RunProgress):
 
 def _state_word(session: RunSession) -> str:
     finished = session.state.finished
+    if session.replayed:
+        return "replay"
+    if session.gone:
+        return "cut off"
     if finished is None:
         return "cancelling" if session.cancelling_all else "running"
     if finished.cancelled:
@@ -127,7 +131,7 @@ def _state_word(session: RunSession) -> str:
 
 def _state_tone(session: RunSession) -> str:
     word = _state_word(session)
-    return {"passed": "good", "failed": "bad", "running": "live"}.get(word, "warn")
+    return {"passed": "good", "failed": "bad", "running": "live", "replay": "live"}.get(word, "warn")
 
 
 def _rounded(seconds: float, *, rough: bool) -> str:

@@ -13,6 +13,11 @@ from app.tui.test_rows import PROBLEMS, GroupRow, ProblemRow, TestRow, TestRows
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 from registry.model import Test
 
+ROOM_FOR_TRENDS = 130
+"""Columns of the screen from which the tests' trends are shown."""
+BARS = 10
+"""Results whose durations are shown as bars."""
+
 
 class TestList(LineList):
     """Shows ``TestRows``.
@@ -138,13 +143,26 @@ class TestList(LineList):
         took = 7
         name_width = max(12, min(self.rows.longest_name + 1, rest - took - 2 - 12))
         room = max(0, rest - name_width - took - 2)
+        trend = self._trend_cells(test) if self.app.size.width >= ROOM_FOR_TRENDS and room >= 34 else []
+        room -= sum(len(cell.text) for cell in trend)
         tags_width = room * 2 // 5 if room >= 30 else 0
         kinds_width = room - (tags_width + 1 if tags_width else 0)
         yield Cell(fit(test.name, name_width), bold=marked)
         yield Cell(f"{seconds:>{took}}  ", "dim")
+        yield from trend
         yield Cell(fit(signs.step_kinds(step.action for step in test.steps), kinds_width), "dim")
         if tags_width:
             yield Cell(" " + fit(" ".join(f"#{tag}" for tag in test.tags), tags_width), "accent")
+
+    def _trend_cells(self, test: Test) -> list[Cell]:
+        """Return the durations of the last results as bars, and how often the outcome flipped."""
+        if not self.rows.trends:
+            return []
+        trend = self.rows.trends.get(test.name)
+        bars = trend.spark(BARS) if trend else ""
+        flaky = trend.flakiness if trend else None
+        told = "" if flaky is None else f"~{flaky:.0%}" if flaky else "steady"
+        return [Cell(f"{bars:>{BARS}} ", "live"), Cell(f"{told:>6}  ", "warn" if flaky else "dim")]
 
     def sign_of(self, test: Test) -> tuple[Sign, str]:
         """Return a test's sign and time: of the run that goes on, else of the last one."""

@@ -7,12 +7,16 @@ import json
 import pytest
 
 import app.engine.doctor
-from app.engine.doctor import Check, Status
+from app.engine.doctor import Check, Host, Status, isolation_check
+from app.paths import Paths
 from tests.cli_desk import Desk
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, *checks: Check) -> None:
-    monkeypatch.setattr(app.engine.doctor, "examine", lambda paths, host, requested_accel: list(checks))
+    def examine(paths: Paths, host: Host, requested_accel: str, isolation: str) -> list[Check]:
+        return [*checks, isolation_check(isolation)]
+
+    monkeypatch.setattr(app.engine.doctor, "examine", examine)
 
 
 GOOD = Check(name="python", status=Status.OK, found="3.12")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from app.engine.checkpoints import CheckpointName
 from app.paths import Paths
-from app.wiring import image_store, machine_store, snapshot_store, template_store
+from backends.images.store import ImageStore
 from backends.names import ID_PATTERN
 from backends.process import ProcessIdentity, identify
 from backends.snapshots import STATE, SnapshotError, SnapshotStore
@@ -49,18 +49,18 @@ def find_garbage(paths: Paths, older_than: float) -> list[Garbage]:
         paths: The user's folders.
         older_than: Seconds that what can be made again must not have been used.
     """
-    machines = machine_store(paths)
-    found = [
+    machines = MachineStore(paths.machines)
+    snapshots, templates = SnapshotStore(paths.snapshots), SnapshotStore(paths.templates)
+    return [
         *_processes(paths.machines),
         *_machines(machines),
         *_folders(machines),
-        *(g for store in (snapshot_store(paths), template_store(paths)) for g in _unfinished(store)),
-        *_checkpoints(snapshot_store(paths), older_than),
-        *_templates(template_store(paths), older_than),
+        *(g for store in (snapshots, templates) for g in _unfinished(store)),
+        *_checkpoints(snapshots, older_than),
+        *_templates(templates, older_than),
         *_images(paths, older_than),
         *_runs(paths.runs, older_than),
     ]
-    return found
 
 
 def _processes(root: Path) -> Iterator[Garbage]:
@@ -165,8 +165,8 @@ def _snapshot(store: SnapshotStore, name: str, kind: str, why: str, age: float) 
 
 def _images(paths: Paths, older_than: float) -> Iterator[Garbage]:
     """Builds that a newer one replaced and no machine boots from."""
-    store = image_store(paths)
-    needed = {record.image_digest for record in machine_store(paths).records()}
+    store = ImageStore(paths.images)
+    needed = {record.image_digest for record in MachineStore(paths.machines).records()}
     for image in store.list():
         replaced = image.built and "@" in image.name and image.digest not in needed
         if replaced and image.created and _age(image.created.timestamp()) >= older_than:
