@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from contextlib import asynccontextmanager
 
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from app.engine.events import MachinePhase, Phase
 from app.tui import demo
@@ -198,3 +198,19 @@ async def test_a_test_that_runs_is_walked_into_and_its_machine_kept(tmp_path) ->
         while screen.run_list.current.name != waiting.name:
             await pilot.press("down")
         assert "does not take commands" in screen.why_not("attach")
+
+
+async def test_the_details_show_the_tests_source(tmp_path) -> None:
+    file = tmp_path / "test.toml"
+    file.write_text('[[tests]]\nname = "other"\n\n[[tests]]\nname = "mine"  # a word of mine\n')
+    engine = ReplayEngine(demo.registry(), results=demo.results(), folder=tmp_path)
+    first = engine.registry.tests[0]
+    mine = dataclasses.replace(first, file=file, key="tests[1]")
+    engine.registry = dataclasses.replace(engine.registry, tests=(mine, *engine.registry.tests[1:]))
+    app = Workbench(engine, clock=Clock(mono=lambda: 1000.0, wall=lambda: demo.EPOCH))
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.rows.registry is not None)
+        await pilot.press("down")
+        text = app.screen.query_one("#details-text", Static)
+        await until(pilot, lambda: "# a word of mine" in str(text.content))
+        assert 'name = "other"' not in str(text.content)

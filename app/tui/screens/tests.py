@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal
@@ -18,6 +19,7 @@ from app.tui.acting import ActingScreen, run_command
 from app.tui.clock import Clock
 from app.tui.layout import PanedScreen, Split
 from app.tui.memory import Spot
+from app.tui.source import highlighted
 from app.tui.test_rows import Grouping, GroupRow, ProblemRow, Sort, TestRow, TestRows
 from app.tui.widgets.details import Details
 from app.tui.widgets.entry import Entry
@@ -27,6 +29,9 @@ from app.tui.widgets.places_bar import PlacesBar
 from app.tui.widgets.run_header import TICK, StatusStrip
 from app.tui.widgets.test_list import TestList
 from registry.model import Test
+
+SOURCE_DELAY = 0.15
+"""Seconds that the cursor rests on a test before its source is read."""
 
 
 class TestsScreen(ActingScreen, PanedScreen):
@@ -238,6 +243,19 @@ class TestsScreen(ActingScreen, PanedScreen):
     @on(LineList.Moved, "#tests")
     def _moved(self) -> None:
         self._show_details()
+        self._read_source()
+
+    @work(group="source", exclusive=True, exit_on_error=False)
+    async def _read_source(self) -> None:
+        """Show the test's part of its file, once the cursor rests on it."""
+        test = self.test_list.current_test
+        if test is None:
+            return
+        await asyncio.sleep(SOURCE_DELAY)
+        source = await asyncio.to_thread(highlighted, test.file, test.key, dark=self.app.current_theme.dark)
+        if source is not None and self.is_mounted:
+            self.query_one("#details", Details).show_source(test, source)
+            self._show_details()
 
     @on(LineList.Chosen, "#tests")
     def _chosen(self) -> None:

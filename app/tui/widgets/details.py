@@ -46,6 +46,7 @@ class Details(VerticalScroll):
         super().__init__(id=id)
         self._row: Row | None = None
         self._shown: Text | None = None
+        self._source: tuple[Test, Text] | None = None
 
     def compose(self) -> ComposeResult:
         """Make the one text."""
@@ -60,12 +61,23 @@ class Details(VerticalScroll):
             when: When the test ran last, for people.
         """
         text = self._text(row, rows, when)
+        if self._source is not None and isinstance(row, TestRow) and row.test is self._source[0]:
+            text = Text.assemble(text, "\n", self._source[1])
         if text == self._shown:
             return
         if row != self._row:
             self.scroll_home(animate=False)
         self._row, self._shown = row, text
         self.query_one("#details-text", Static).update(text)
+
+    def show_source(self, test: Test, source: Text) -> None:
+        """Show a test's source below it, whenever it is shown next.
+
+        Args:
+            test: The test.
+            source: Its part of the file.
+        """
+        self._source = (test, source)
 
     def _text(self, row: Row | None, rows: TestRows, when: str) -> Text:
         variables = self.app.theme_variables
