@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from textual.widgets import Input, Static
 
 from app.engine.events import MachinePhase, Phase
+from app.engine.usage import Usage
 from app.tui import demo
 from app.tui.app import Workbench
 from app.tui.clock import Clock
@@ -214,3 +215,34 @@ async def test_the_details_show_the_tests_source(tmp_path) -> None:
         text = app.screen.query_one("#details-text", Static)
         await until(pilot, lambda: "# a word of mine" in str(text.content))
         assert 'name = "other"' not in str(text.content)
+
+
+class Room:
+    """A room of machines that all use the same."""
+
+    def machines(self):
+        return []
+
+    def usage(self, views):
+        return {"m-3b11": Usage(cpu_percent=42.4, memory=96 << 20, disk=0, written=0)}
+
+    async def close(self):
+        pass
+
+
+async def test_a_run_shows_what_its_machines_use_where_there_is_room(tmp_path) -> None:
+    async with opened(tmp_path) as (app, engine, pilot):
+        app.house = dataclasses.replace(app.house, machines=Room())
+        await pilot.press("R")
+        await until(pilot, lambda: bool(engine.runs) and isinstance(app.screen, RunScreen))
+        run = engine.runs[-1]
+        run.release_until(lambda e: isinstance(e, MachinePhase) and e.phase is Phase.READY)
+        await until(pilot, lambda: app.session.state.seq == run.released and not app.redraw_due)
+        run_list = app.screen.run_list
+
+        def seen() -> str:
+            return "".join(run_list.render_line(y).text for y in range(run_list.view.height))
+
+        await pilot.resize_terminal(220, 50)
+        app.screen._tick()
+        await until(pilot, lambda: "42% 96.0 MiB" in seen() or "42% 96 MiB" in seen())

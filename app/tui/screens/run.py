@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
@@ -30,6 +32,9 @@ from app.tui.widgets.run_header import TICK, RunHeader
 from app.tui.widgets.run_list import RunList
 from app.tui.widgets.timeline import Timeline
 from registry.model import Test
+
+if TYPE_CHECKING:
+    from app.engine.usage import Usage
 
 ZOOMS = {"run-tests": "-zoom-tests", "timeline": "-zoom-timeline", "console": "-zoom-console"}
 
@@ -127,6 +132,20 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
             self.query_one(RunHeader).show(self.session)
             self.run_list.refresh_clocks()
             self.timeline.refresh_clocks()
+            self._sample()
+
+    @work(group="usage", exclusive=True, exit_on_error=False)
+    async def _sample(self) -> None:
+        """Learn what the machines at work use, where there is room to show it."""
+        room = self.workbench.house.machines
+        names = {test.machine for test in self.session.state.running()} - {""}
+        if room is None or not names or not self.run_list.shows_usage:
+            return
+
+        def look() -> Mapping[str, Usage]:
+            return room.usage([view for view in room.machines() if view.id in names])
+
+        self.run_list.show_usage(await asyncio.to_thread(look))
 
     def _show_test(self) -> None:
         test = self.run_list.current

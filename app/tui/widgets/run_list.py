@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from rich.cells import cell_len
 
 from app.engine.events import Outcome
@@ -10,6 +13,11 @@ from app.tui import signs
 from app.tui.run_session import RunSession
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 
+if TYPE_CHECKING:
+    from app.engine.usage import Usage
+
+USAGE_ROOM = 78
+"""Columns from which the list has room for what machines use."""
 _DONE = {Outcome.FAILED: 1, Outcome.ERROR: 1, Outcome.SKIPPED: 3, Outcome.PASSED: 4}
 
 
@@ -33,6 +41,17 @@ class RunList(LineList):
         self.tests: list[TestState] = []
         self._chosen: str | None = None
         self._longest_name = 0
+        self._usage: Mapping[str, Usage] = {}
+
+    @property
+    def shows_usage(self) -> bool:
+        """Whether there is room for what machines use."""
+        return self.view.width - 3 >= USAGE_ROOM
+
+    def show_usage(self, usage: Mapping[str, Usage]) -> None:
+        """Show what machines use, by their ids."""
+        self._usage = usage
+        self.refresh()
 
     @property
     def current(self) -> TestState | None:
@@ -87,15 +106,27 @@ class RunList(LineList):
         yield Cell(f" {sign.glyph} ", sign.tone)
         rest = width - 3
         machine_width = 10 if rest >= 64 else 0
-        name_width = max(12, min(self._longest_name, rest - machine_width - 9 - 14))
-        what_width = rest - machine_width - name_width - 9
+        usage_width = 15 if self.shows_usage and self._usage and session.active else 0
+        taken = machine_width + usage_width + 9
+        name_width = max(12, min(self._longest_name, rest - taken - 14))
+        what_width = rest - taken - name_width
         yield Cell(fit(test.name, name_width) + " ", bold=test.running)
         yield Cell(
             fit(self._what(test, sign), what_width), sign.tone if test.outcome or not test.running else "dim"
         )
         if machine_width:
             yield Cell(" " + fit(test.machine, machine_width - 1), "dim")
+        if usage_width:
+            yield Cell(f" {self._usage_words(test):>{usage_width - 1}}", "dim")
         yield Cell(f"{self._time(test, session):>7} ", "dim")
+
+    def _usage_words(self, test: TestState) -> str:
+        """Return the share of a core and the memory that a test's machine takes now."""
+        usage = self._usage.get(test.machine) if test.running else None
+        if usage is None:
+            return ""
+        cpu = "" if usage.cpu_percent is None else f"{usage.cpu_percent:.0f}% "
+        return f"{cpu}{signs.amount(usage.memory)}"
 
     def _what(self, test: TestState, sign: signs.Sign) -> str:
         if test.outcome is not None or sign is signs.CANCELLING:
