@@ -37,8 +37,8 @@ def command(ctx: click.Context, limit: int, as_json: bool) -> int:
     runs = _runs()
     ids = runs.ids()
     found: list[RunSummary] = []
-    step = limit or len(ids)
-    for begin in range(0, len(ids), max(1, step)):
+    step = max(limit, 50)  # those begun in the same second are put right within a slice
+    for begin in range(0, len(ids), step):
         found += runs.read(ids[begin : begin + step])
         if limit and len(found) >= limit:
             break
