@@ -313,7 +313,8 @@ class Workbench(App[int]):
                 # Only another name makes Textual look at a theme's colours again.
                 self.theme = theme.other(known.name)
                 self.theme = known.name
-        if not self._themes_read and self.settings.ui.theme != self.theme:
+        # One's own theme may be the setting, and is known only now.
+        if not self._themes_read and "ui.theme" in self.settings.sources:
             self._take_theme(self.settings.ui.theme)
         self._themes_read = True
         for problem in found.problems:

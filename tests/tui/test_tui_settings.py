@@ -10,7 +10,7 @@ from textual.widgets import Input
 from app.engine.house import House
 from app.paths import Paths
 from app.settings_desk import SettingsDesk
-from app.tui import demo
+from app.tui import demo, theme
 from app.tui.app import TOASTS, Workbench
 from app.tui.clock import Clock
 from app.tui.replay import ReplayEngine
@@ -18,6 +18,7 @@ from app.tui.screens.dialogs import Confirm
 from app.tui.screens.keys import KeysScreen, Press
 from app.tui.screens.settings import SettingsScreen
 from app.tui.screenshots import WIDE, until
+from app.tui.user_themes import load_themes
 from registry.location import Kind, Location
 
 
@@ -93,6 +94,15 @@ async def test_the_projects_file_and_what_wins(tmp_path) -> None:
         assert app.screen.why_not("edit") == "VMBENCH_ACCEL decides it; no file could change that."
         await pilot.press("enter")
         await until(pilot, lambda: any("VMBENCH_ACCEL decides" in n for n in notices(app)))
+
+
+async def test_a_theme_that_no_setting_names_stays(tmp_path) -> None:
+    async with opened(tmp_path) as (app, desk, pilot):
+        await until(pilot, lambda: app._themes_read)
+        app.theme = theme.LIGHT.name
+        app._themes_read = False
+        app.themes_changed(load_themes(desk.paths.user_themes))
+        assert app.theme == theme.LIGHT.name
 
 
 async def test_a_theme_holds_at_once_and_ones_own_is_read_live(tmp_path, monkeypatch) -> None:
