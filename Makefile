@@ -22,7 +22,11 @@ setup: environment ## Install what is missing, make .venv, build the tiny guest
 environment:
 	@tools/setup.sh
 
-test: lint ## Check everything: format, lint, types, imports, tests
+.PHONY: browser
+browser:
+	@tools/browser.sh
+
+test: lint browser ## Check everything: format, lint, types, imports, tests
 	@$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal $(TESTS)
 
 lint: environment ## Check format, lint, types and import contracts

@@ -53,6 +53,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "snapshot": ("app.cli.snapshot", "Save machines under a name, restore them, fork them."),
     },
     "This host": {
+        "serve": ("app.cli.serve", "Show the workbench in a browser on this host."),
         "latency": ("app.cli.latency", "Measure what a key costs the person who presses it."),
         "settings": ("app.cli.settings", "Show, explain and change the settings."),
         "keys": ("app.cli.keys", "List every key of the workbench."),

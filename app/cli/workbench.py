@@ -11,6 +11,7 @@ from app.engine.api import RunOptions
 
 if TYPE_CHECKING:
     from app.engine.past import LoggedRun
+    from app.tui.app import Workbench
 
 
 def open_workbench(*, registry: str | None = None, project: str | None = None) -> int:
@@ -19,7 +20,9 @@ def open_workbench(*, registry: str | None = None, project: str | None = None) -
         from app.cli.run import run_tests
 
         return run_tests(RunOptions(), registry=registry, project=project)
-    return _open(registry, project, None)
+    from app.tui.app import run_app
+
+    return run_app(build_workbench(registry=registry, project=project))
 
 
 def watch_run(run: LoggedRun) -> int:
@@ -27,8 +30,9 @@ def watch_run(run: LoggedRun) -> int:
     from app.cli.watch import exit_code
     from app.engine.log import log_is_live, replay
     from app.engine.state import RunState
+    from app.tui.app import run_app
 
-    code = _open(None, None, run)
+    code = run_app(build_workbench(watching=run))
     if code:
         return code
     state = RunState()
@@ -38,9 +42,21 @@ def watch_run(run: LoggedRun) -> int:
     return exit_code(state)
 
 
-def _open(registry: str | None, project: str | None, watching: LoggedRun | None) -> int:
+def build_workbench(
+    *, registry: str | None = None, project: str | None = None, watching: LoggedRun | None = None
+) -> Workbench:
+    """Return the workbench on a registry; what is wrong with the settings is told before it opens.
+
+    Args:
+        registry: The registry's folder, as a flag named it.
+        project: A project's folder, as a flag named it.
+        watching: A run that is shown, and nothing else.
+
+    Raises:
+        RegistryError: the registry that was asked for is not there.
+    """
     from app.engine.lazy import LazyEngine
-    from app.tui.app import Workbench, run_app
+    from app.tui.app import Workbench
     from app.tui.terminals import TerminalOptions
     from app.wiring import find_workplace, make_engine, make_house, reclaim
 
@@ -50,15 +66,13 @@ def _open(registry: str | None, project: str | None, watching: LoggedRun | None)
     for message in reclaim(place.paths):
         print(message, file=sys.stderr)
     terminals = TerminalOptions.of(place.settings, place.paths.recordings, place.location)
-    return run_app(
-        Workbench(
-            LazyEngine(place.load, lambda: make_engine(place), place.paths.state),
-            theme_name=place.settings.ui.theme,
-            terminals=terminals,
-            house=make_house(place),
-            recall=place.paths.state / "recall.json",
-            memory=place.paths.state / "workbench.json",
-            settings=place.settings,
-            watching=watching,
-        )
+    return Workbench(
+        LazyEngine(place.load, lambda: make_engine(place), place.paths.state),
+        theme_name=place.settings.ui.theme,
+        terminals=terminals,
+        house=make_house(place),
+        recall=place.paths.state / "recall.json",
+        memory=place.paths.state / "workbench.json",
+        settings=place.settings,
+        watching=watching,
     )

@@ -463,7 +463,10 @@ class Workbench(App[int]):
         """Ask for one redraw for all the events of a frame."""
         if not self.redraw_due:
             self.redraw_due = True
-            self.set_timer(max(FRAME, 4 * self._redraw_cost), self._refresh_run)
+            # Not Textual's timer: one is lost when the process gets no time as it starts.
+            asyncio.get_running_loop().call_later(
+                max(FRAME, 4 * self._redraw_cost), self.call_later, self._refresh_run
+            )
 
     def _refresh_run(self) -> None:
         self.redraw_due = False

@@ -12,7 +12,6 @@ from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.timer import Timer
 from textual.widget import Widget
 
 from app.setting_kinds import prefix_name
@@ -151,7 +150,7 @@ class TerminalPane(Widget, can_focus=True):
         self._painted = 0.0
         self._cost = 0.0
         self._painter = Painter(self)
-        self._frame: Timer | None = None
+        self._frame: asyncio.TimerHandle | None = None
         self._words = ""
         self._typing: str | None = None
         self._hits: list[tuple[Place, int]] = []
@@ -349,16 +348,20 @@ class TerminalPane(Widget, can_focus=True):
         else:
             pause = FOCUSED_FRAME if self.has_focus else BACKGROUND_FRAME
             wait = LONGEST_FRAME if self.model.modes.synchronized else max(pause - since, pause / 2)
-            self._frame = self.set_timer(wait, self._paint)
+            self._frame = self._later(wait)
+
+    def _later(self, wait: float) -> asyncio.TimerHandle:
+        """Paint after a while; Textual's own timer is lost when the process gets no time as it starts."""
+        return asyncio.get_running_loop().call_later(wait, self.call_later, self._paint)
 
     def _paint(self) -> None:
         if self._frame is not None:
-            self._frame.stop()
+            self._frame.cancel()
             self._frame = None
         if not self.is_mounted:
             return
         if backed_up(self.app):
-            self._frame = self.set_timer(BACKGROUND_FRAME, self._paint)
+            self._frame = self._later(BACKGROUND_FRAME)
             return
         began = time.monotonic()
         update = self.model.take()
