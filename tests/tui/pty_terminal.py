@@ -38,6 +38,8 @@ class Terminal:
     ) -> None:
         columns, rows = size
         self.patience = patience
+        self.heard: Callable[[bytes], None] = lambda data: None
+        """Is told all that the program prints."""
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._primary, secondary = pty.openpty()
@@ -106,6 +108,11 @@ class Terminal:
         """Return the screen."""
         return "\n".join(line.rstrip() for line in self._screen.display)
 
+    @property
+    def screen(self) -> pyte.Screen:
+        """The screen with its colours."""
+        return self._screen
+
     def wait(self, seen: Callable[[str], bool] | str, *, timeout: float | None = None) -> str:
         """Read until the screen shows something; return the screen.
 
@@ -135,6 +142,7 @@ class Terminal:
                 data = os.read(self._primary, 65536)
             except OSError:
                 return False
+            self.heard(data)
             # pyte does not know the private modes with ">" and "="; they draw nothing.
             self._stream.feed(_without_private(data))
         return True

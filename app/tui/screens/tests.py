@@ -154,6 +154,7 @@ class TestsScreen(ActingScreen, PanedScreen):
         self.test_list.rebuilt()
         self.test_list.cursor = rows.index_of(spot.test) or 0
         self._title_list()
+        self.refresh_all()
 
     def registry_failed(self, message: str, remedy: str) -> None:
         """Say why there is nothing to list."""
