@@ -43,6 +43,7 @@ class User:
         for made in (folder, cache, state):
             made.mkdir(parents=True)
         (cache / "images").symlink_to(images.resolve())
+        (state / "guide-seen").touch()
         templates.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         (state / "templates").symlink_to(templates.root)
         environ = {

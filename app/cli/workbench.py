@@ -73,6 +73,7 @@ def build_workbench(
         house=make_house(place),
         recall=place.paths.state / "recall.json",
         memory=place.paths.state / "workbench.json",
+        guide=place.paths.state / "guide-seen",
         settings=place.settings,
         watching=watching,
     )

@@ -20,7 +20,7 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.notifications import Notify
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 from app import editor
 from app.engine.api import EngineApi, RunOptions
@@ -84,6 +84,7 @@ class Workbench(App[int]):
         terminals: What its terminals are told by the settings.
         recall: Where earlier searches and filters are kept; ``None`` for nowhere.
         memory: Where it is kept where the person was; ``None`` for nowhere.
+        guide: Where it is kept that the person has seen the guide; ``None`` shows it only when asked for.
         settings: The settings.
         watching: A past run, or one of another process, to begin with.
     """
@@ -104,6 +105,7 @@ class Workbench(App[int]):
         terminals: TerminalOptions | None = None,
         recall: Path | None = None,
         memory: Path | None = None,
+        guide: Path | None = None,
         settings: Settings | None = None,
         watching: LoggedRun | None = None,
     ) -> None:
@@ -126,6 +128,7 @@ class Workbench(App[int]):
         self.memory = Memory()
         """Where the person was, and is."""
         self._memory_file = memory if self.settings.ui.restore else None
+        self._guide_file = guide
         self._memory_written = ""
         self._memory_restored = False
         self.command_log = CommandLog()
@@ -186,6 +189,20 @@ class Workbench(App[int]):
         self.load_registry()
         if self.watching is not None:
             self.open_past(self.watching)
+        else:
+            self.greet()
+
+    @work(group="greet", exit_on_error=False)
+    async def greet(self) -> None:
+        """Show the guide to a person who has not seen it, and note that they have."""
+        file = self._guide_file
+        if file is None or self.memory.spots or await asyncio.to_thread(file.exists):
+            return
+        self.action_guide()
+        # Where nothing can be written it greets again: no harm.
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(file.parent.mkdir, mode=0o700, parents=True, exist_ok=True)
+            await asyncio.to_thread(file.touch)
 
     # where the person was
 
@@ -764,6 +781,13 @@ class Workbench(App[int]):
         if isinstance(screen, VmScreen):
             self.push_screen(Help(screen.NAME, screen.PURPOSE, screen.HELP_SCOPES))
 
+    def action_guide(self) -> None:
+        """Show what can be done, in a few lines."""
+        from app.tui.screens.guide import Guide
+
+        if not isinstance(self.screen, ModalScreen):
+            self.push_screen(Guide())
+
     def action_toggle_theme(self) -> None:
         """Switch between dark and light."""
         self.theme = theme.other(self.theme)
@@ -795,6 +819,7 @@ class Workbench(App[int]):
             "Command log (^l)", "Every command that was run on your behalf", self.action_commands
         )
         yield SystemCommand("Help (?)", "What this screen is for, and its keys", self.action_help)
+        yield SystemCommand("Guide (F1)", "What can be done, in a few lines", self.action_guide)
         yield SystemCommand("Theme (t)", "Switch between dark and light", self.action_toggle_theme)
         yield SystemCommand("All themes", "Choose among all themes", self.action_change_theme)
         yield SystemCommand("Quit (q)", "Leave the workbench", lambda: self.call_later(self.action_quit))

@@ -37,6 +37,7 @@ class Key:
 SCOPES: dict[str, tuple[Key, ...]] = {
     "app": (
         Key("app.help", "question_mark", "help", "help", "What this screen is for, and its keys.", True),
+        Key("app.guide", "f1", "guide", "guide", "What can be done, in a few lines."),
         Key("app.theme", "t", "toggle_theme", "theme", "Switch between the dark and the light theme."),
         *(
             Key(f"app.go-{place}", digit, f"go('{place}')", title, f"Go to {title}.")

@@ -186,6 +186,11 @@ async def _help(pilot: Pilot[int], engine: ReplayEngine) -> None:
     await pilot.press("question_mark")
 
 
+async def _guide(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _listed(pilot, engine)
+    await pilot.press("f1")
+
+
 async def _confirm(pilot: Pilot[int], engine: ReplayEngine) -> None:
     await _busy(pilot, engine)
     await pilot.press("C")
@@ -207,6 +212,7 @@ SCENES: dict[str, Scene] = {
     "settings": Scene(_settings),
     "keys": Scene(_keys),
     "help": Scene(_help),
+    "guide": Scene(_guide),
     "confirm": Scene(_confirm),
     **{name: Scene(prepare, house=house) for name, (prepare, house) in scenes_house.scenes(until).items()},
 }

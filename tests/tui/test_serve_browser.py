@@ -51,6 +51,8 @@ async def serving(tmp_path):
     (tmp_path / "reg" / "tests" / "greets.toml").write_text(
         '[[tests]]\nname = "greets"\nrun = "echo hello"\n'
     )
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "guide-seen").touch()
     env = {
         "VMBENCH_STATE": str(tmp_path / "state"),
         "VMBENCH_CACHE": str(tmp_path / "cache"),
