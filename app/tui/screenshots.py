@@ -1,6 +1,6 @@
 """Scenes of the workbench: the app itself over a recorded run, drawn to SVG files.
 
-Run as ``python -m app.tui.screenshots [folder]``.
+Run as ``python -m app.tui.screenshots [folder [name...]]``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 import re
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -265,8 +265,8 @@ async def draw(name: str, size: tuple[int, int], theme_name: str) -> str:
     return re.sub(r"terminal-\d+", "terminal", svg)
 
 
-async def draw_all(folder: Path) -> list[Path]:
-    """Write every scene to ``folder``: dark, the main ones also light and narrow."""
+async def draw_all(folder: Path, names: Sequence[str] = ()) -> list[Path]:
+    """Write every scene, or those named, to ``folder``: dark, the main ones also light and narrow."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [(name, SHOT, theme.DARK.name, name) for name in SCENES]
     for name in ("tests", "run-finished"):
@@ -274,22 +274,26 @@ async def draw_all(folder: Path) -> list[Path]:
         wanted.append((name, NARROW, theme.DARK.name, f"{name}-80x24"))
     written: list[Path] = []
     for name, size, theme_name, file in wanted:
+        if names and file not in names:
+            continue
         path = folder / f"{file}.svg"
         path.write_text(await draw(name, size, theme_name))
         written.append(path)
     return written
 
 
-_add_places()
-
-
 def main() -> int:
     """Write the screenshots and name them."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("screenshots")
-    for path in asyncio.run(draw_all(folder)):
+    for path in asyncio.run(draw_all(folder, sys.argv[2:])):
         print(path)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # The scenes of the places import this module by its name: that one is the whole one.
+    from app.tui import screenshots
+
+    sys.exit(screenshots.main())
+
+_add_places()

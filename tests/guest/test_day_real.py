@@ -154,10 +154,10 @@ def test_a_day_at_the_workbench(user: User) -> None:
         terminal.wait("sh /tmp/vmbench-step-2.sh")
         day.press(terminal, "\x0c")
         terminal.wait(lambda text: "# sh /tmp/vmbench-step-2.sh" in text and "1 failed" not in text)
-        day.chapter(terminal, "rewound to before the failing step", still=True)
         day.press(terminal, "\x15cat /tmp/bill\r")
         terminal.wait("\ntotal 42")
         assert "\nseen" not in terminal.text()
+        day.chapter(terminal, "rewound to before the failing step", still=True)
         day.press(terminal, "exit\r")
         terminal.wait("stays.")
 
