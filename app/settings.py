@@ -37,6 +37,7 @@ from registry.model import Keep, Problem, Severity
 
 ACCELERATORS = ("auto", "tcg", "kvm", "hvf")
 ISOLATIONS = ("auto", "off")
+EMULATORS = ("pyte", "ghostty")
 NOTIFY = ("auto", "osc9", "osc777", "bell", "off")
 PREFIX = "ctrl+g"
 """Neither tmux's (ctrl+b) nor screen's (ctrl+a), and a shell only rings the bell for it."""
@@ -97,6 +98,8 @@ class TerminalSettings:
     """Whether recordings hold what is typed, too."""
     cast_version: Literal[2, 3] = 3
     """Of the asciicast format."""
+    emulator: str = "pyte"
+    """What terminals are emulated by; ``ghostty`` is an optional extra."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +179,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("terminal.record", "VMBENCH_RECORD", SWITCH, "record every terminal"),
     Setting("terminal.record_input", "VMBENCH_RECORD_INPUT", SWITCH, "record what is typed, too"),
     Setting("terminal.cast_version", "VMBENCH_CAST_VERSION", CAST_VERSION, "asciicast version"),
+    Setting("terminal.emulator", "VMBENCH_EMULATOR", choice(*EMULATORS), "what terminals are emulated by"),
     Setting("ui.theme", "VMBENCH_THEME", TEXT, "theme of the workbench"),
     Setting("ui.notify", "VMBENCH_NOTIFY", choice(*NOTIFY), "how the end of a long run is told"),
     Setting("ui.notify_after", "VMBENCH_NOTIFY_AFTER", count(0), "seconds from which a run is long"),

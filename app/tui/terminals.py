@@ -128,6 +128,7 @@ def machine_screen(
         label=machine,
         machine=terminals,
         prefix=options.prefix,
+        emulator=options.settings.emulator,
         recording=recording,
         test=test,
         new_tests=NewTests(options.location, saved) if options.location is not None else None,

@@ -1,6 +1,7 @@
 """How many MB/s the terminal's emulation takes, as a ratio to pyte as shipped, in the same run.
 
-Prints a line for people and one of JSON for each stream. Both take turns on the same bytes.
+Prints a line for people and one of JSON for each stream. All take turns on the same bytes: ours, pyte
+and, where it is installed, ghostty.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pyte
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.tui.terminal.emulator import PyteEmulator
+from app.tui.terminal.emulators import NoEmulator, load
 
 FOLDER = Path(__file__).resolve().parents[1] / "unit" / "terminal" / "streams"
 CHUNK = 16384
@@ -75,14 +77,22 @@ def main() -> int:
         "less": recorded("less", 4),
         "htop": recorded("htop", 10),
     }
+    try:
+        ghostty = load("ghostty")
+    except NoEmulator:
+        ghostty = None
     for name, (columns, rows, data) in streams.items():
         times: dict[str, list[float]] = {"ours": [], "pyte": []}
         for _ in range(rounds):
             times["ours"].append(seconds(PyteEmulator(columns, rows).feed, data))
+            if ghostty is not None:
+                times.setdefault("ghostty", []).append(seconds(ghostty(columns, rows, 5000).feed, data))
             times["pyte"].append(seconds(pyte.ByteStream(pyte.Screen(columns, rows)).feed, data))
         speed = {who: len(data) / statistics.median(taken) / 1e6 for who, taken in times.items()}
         ratio = speed["ours"] / speed["pyte"]
         print(f"{name:<22} {speed['ours']:6.2f} MB/s, pyte {speed['pyte']:5.2f}: x{ratio:.1f}  [n={rounds}]")
+        if "ghostty" in speed:
+            print(f"{'':<22} ghostty {speed['ghostty']:.0f} MB/s: x{speed['ghostty'] / speed['pyte']:.0f}")
         result = {"bench": "terminal", "stream": name, "n": rounds, "bytes": len(data), "unit": "MB/s"}
         result |= {who: round(value, 3) for who, value in speed.items()}
         print(json.dumps(result | {"ratio": round(ratio, 2)}))

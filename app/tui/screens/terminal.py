@@ -96,6 +96,7 @@ class TerminalScreen(VmScreen):
         label: What that is.
         machine: The machine that it is in, for its console and for commands; ``None`` where there is none.
         prefix: The prefix key.
+        emulator: Name of what they are emulated by.
         recording: How panes are recorded; ``None`` where they cannot be.
         test: The test whose machine it is, if any: its steps become markers of recordings.
         new_tests: Where tests go that are recorded; ``None`` where they cannot be.
@@ -122,6 +123,7 @@ class TerminalScreen(VmScreen):
         label: str,
         machine: MachineTerminals | None = None,
         prefix: str = PREFIX,
+        emulator: str = "pyte",
         recording: Recording | None = None,
         test: str = "",
         new_tests: NewTests | None = None,
@@ -132,6 +134,7 @@ class TerminalScreen(VmScreen):
         self._label = label
         self._machine = machine
         self._prefix = prefix
+        self._emulator = emulator
         self._recording = recording
         self.test = test
         self._new_tests = new_tests
@@ -204,7 +207,7 @@ class TerminalScreen(VmScreen):
         label = self._label if self._opened == 1 else f"{self._label} {self._opened}"
         if what:
             label = what if opener is host_shell else f"{self._label} {what}"
-        pane = TerminalPane(opener, label=label, prefix=self._prefix)
+        pane = TerminalPane(opener, label=label, prefix=self._prefix, emulator=self._emulator)
         if what == _NEW_TEST:
             self._capture(pane)
         elif self._recording is not None and self._recording.always:

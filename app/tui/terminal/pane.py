@@ -19,6 +19,7 @@ from app.settings import PREFIX
 from app.tui.terminal.cells import Cell
 from app.tui.terminal.direct import Painter, backed_up
 from app.tui.terminal.emulator import Cursor, PyteEmulator
+from app.tui.terminal.emulators import NoEmulator, load
 from app.tui.terminal.keys import Mouse, encode_focus, encode_key, encode_mouse, encode_paste
 from app.tui.terminal.local_pty import LocalPty
 from app.tui.terminal.model import LARGEST_COPY, Place, TerminalModel
@@ -58,6 +59,7 @@ class TerminalPane(Widget, can_focus=True):
         opener: Opens what is shown.
         label: What it is, for the title.
         prefix: The prefix key.
+        emulator: Name of what it is emulated by.
         history: Lines of scrollback to keep.
         recorder: What writes down all that is printed.
     """
@@ -111,6 +113,7 @@ class TerminalPane(Widget, can_focus=True):
         *,
         label: str = "terminal",
         prefix: str = PREFIX,
+        emulator: str = "pyte",
         history: int = 5000,
         recorder: CastWriter | None = None,
         id: str | None = None,
@@ -120,6 +123,8 @@ class TerminalPane(Widget, can_focus=True):
         self.label = label
         self.prefix = prefix
         self.recorder = recorder
+        self._wanted_emulator = emulator if emulator != "pyte" else ""
+        self._history = history
         self.model = TerminalModel(history=history)
         self.model.on_reply = self.send
         self.model.on_bell = self._bell
@@ -237,6 +242,7 @@ class TerminalPane(Widget, can_focus=True):
         code: int | None = None
         source: Terminal | None = None
         try:
+            await self._take_emulator()
             source = await self._opener(self.model.columns, self.model.lines)
             self.source = source
             source.resize(self.model.columns, self.model.lines)
@@ -258,6 +264,21 @@ class TerminalPane(Widget, can_focus=True):
         self._paint()
         self._title()
         self.post_message(self.Ended(self, code))
+
+    async def _take_emulator(self) -> None:
+        """Have the emulator that was asked for, before anything is printed; without it, say so."""
+        wanted, self._wanted_emulator = self._wanted_emulator, ""
+        if not wanted:
+            return
+        try:
+            make = await asyncio.to_thread(load, wanted)
+        except NoEmulator as error:
+            self.notify(
+                f"{error.message}\n{error.remedy}", title="Terminal", severity="warning", markup=False
+            )
+            return
+        self.model.use(make(self.model.columns, self.model.lines, self._history))
+        self._repaint_all()
 
     async def _show(self, data: bytes) -> None:
         """Take what was printed, in slices, so that keys are never held up."""

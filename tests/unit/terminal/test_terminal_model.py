@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+from terminal_emulators import emulator, known_difference  # noqa: F401 -- fixtures of every test here
 
 from app.tui.terminal.cells import DEFAULT, RGB
 from app.tui.terminal.model import LARGEST_COPY, Place, TerminalModel

@@ -8,6 +8,7 @@ import pytest
 import terminal_streams as streams
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from terminal_emulators import emulator  # noqa: F401 -- fixtures of every test here
 
 from app.tui.terminal.cells import Row
 from app.tui.terminal.model import TerminalModel

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 import terminal_streams as streams
+from terminal_emulators import emulator, known_difference  # noqa: F401 -- fixtures of every test here
 
 from app.tui.terminal.cells import RGB, Cell
 from app.tui.terminal.model import TerminalModel
