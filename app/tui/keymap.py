@@ -171,7 +171,7 @@ SCOPES: dict[str, tuple[Key, ...]] = {
             "Copy the step's command: the failed one's.",
         ),
         Key("run.terminal", "A", "terminal", "terminal", "Open terminal panes in the test's kept machine."),
-        Key("run.export", "x", "export", "report", "Write a report: JUnit XML, JSON, Markdown or HTML."),
+        Key("run.export", "X", "export", "report", "Write a report: JUnit XML, JSON, Markdown or HTML."),
         Key("run.follow", "F", "follow", "follow", "Console: follow the end, or stay where it is."),
         Key("run.search", "slash", "search", "search", "Search the console.", True, True),
         Key("run.next-hit", "n", "hit(1)", "next hit", "Next place where the searched text occurs."),

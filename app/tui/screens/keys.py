@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Label, Static
+from textual.widgets import Input, Label, Static
 
 from app.settings import SettingsError
 from app.tui import keymap, signs
@@ -19,6 +19,7 @@ from app.tui.messages import explain
 from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Confirm
 from app.tui.widgets.entry import Entry
+from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import Cell, LineList, Row
 from app.tui.widgets.places_bar import PlacesBar
 
@@ -106,7 +107,7 @@ class KeysScreen(VmScreen):
             yield Label("filter")
             yield Entry("part of an action, a key or what it does", id="filter")
         yield KeyList(id="keys-list")
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """List them."""

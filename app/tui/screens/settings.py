@@ -10,7 +10,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from app.settings import Setting, Settings, SettingsError
 from app.settings_desk import DEFAULT, PROJECT, SettingsDesk, Shown
@@ -20,6 +20,7 @@ from app.tui.messages import explain
 from app.tui.screens.base import VmScreen
 from app.tui.screens.choices import Ask, Choice, Choose
 from app.tui.screens.keys import KeysScreen
+from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import Cell, LineList, Row
 from app.tui.widgets.places_bar import PlacesBar
 
@@ -106,7 +107,7 @@ class SettingsScreen(VmScreen):
         with Container(id="panes"):
             yield SettingsList(id="settings")
             yield Static(id="setting-details", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Read them."""
@@ -180,7 +181,7 @@ class SettingsScreen(VmScreen):
             text.append(f"{value}\n")
         if shown.overridden:
             text.append(f"\n{self.why_not('edit')}\n", self.app.theme_variables["warning"])
-        details.update(text)
+        details.update(text, layout=False)
 
     def _choices(self, setting: Setting) -> list[str]:
         if setting.key == "ui.theme":

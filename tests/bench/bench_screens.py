@@ -1,0 +1,206 @@
+"""Key to paint on every place of the workbench, with a great deal in each: what the instrument felt.
+
+The workbench runs on a terminal of 160 by 45 cells over 1,000 tests, 50 machines and 10,000 past runs. Keys
+that move the cursor are typed at random intervals on each place; the gauge's own watcher stamps key event and
+written bytes. Prints a line a place and one of JSON. Run it as ``python tests/bench/bench_screens.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import pty
+import random
+import select
+import statistics
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+import tty
+from collections.abc import Mapping
+from fcntl import ioctl
+from pathlib import Path
+from struct import pack
+
+PLACES = {
+    "tests": "1",
+    "run": "2",
+    "machines": "4",
+    "snapshots": "5",
+    "runs": "6",
+    "images": "7",
+    "doctor": "9",
+    "settings": "0",
+}
+AIM = 20.0
+"""Milliseconds that the p99 of every place shall stay below."""
+LEAST = 0.03
+MOST = 0.12
+
+
+def child(folder: Path, out: Path, tests: int, machines: int, runs: int) -> None:
+    """Open the workbench over made-up things, and write what was felt on which place."""
+    from app.engine.past import PastRuns
+    from app.tui import demo, demo_host, demo_machines
+    from app.tui.app import Workbench, run_app
+    from app.tui.feel import Feel
+    from app.tui.replay import ReplayEngine
+
+    listed = demo.registry()
+    one = listed.tests[0]
+    many = tuple(
+        dataclasses.replace(one, name=f"test-{n:05}", group=f"group-{n // 20:03}") for n in range(tests)
+    )
+    registry = dataclasses.replace(listed, tests=many)
+    record = demo.record(folder / "run")
+    made = demo_machines.machines()[0]
+    fleet = [
+        dataclasses.replace(made, record=dataclasses.replace(made.record, id=f"m{n:03}-box"))
+        for n in range(machines)
+    ]
+    house = dataclasses.replace(
+        demo.house(),
+        machines=demo_machines.DemoMachines(fleet),
+        snapshots=demo_machines.house().snapshots,
+        runs=PastRuns(_runs(folder / "runs", runs)),
+        images=demo_host.DemoImages(),
+        doctor=demo_host.DemoDoctor(),
+    )
+    felt: list[tuple[str, float]] = []
+
+    class Noted(Feel):
+        def _feel(self, seconds: float) -> None:
+            super()._feel(seconds)
+            felt.append((app.place, seconds * 1000))
+
+    engine = ReplayEngine(registry, record=record, folder=folder / "run", released=None)
+    app = Workbench(engine, house=house)
+    app.feel = Noted()
+    try:
+        run_app(app)
+    finally:
+        out.write_text(json.dumps(felt))
+
+
+def _runs(root: Path, count: int) -> Path:
+    """Write one run, and its summary under many names."""
+    from app.tui import demo_runs
+
+    past = demo_runs.past_runs(root.parent / "seed")
+    model = next(path for path in sorted(past.root.iterdir()) if (path / "run.json").exists())
+    summary = json.loads((model / "run.json").read_text())
+    root.mkdir(parents=True)
+    for n in range(count):
+        name = f"20260101-{n // 3600 % 24:02}{n // 60 % 60:02}{n % 60:02}-{n:05}"
+        folder = root / name
+        folder.mkdir()
+        text = json.dumps({**summary, "id": name, "run": name, "time": 1.7e9 + 60 * n})
+        (folder / "run.json").write_text(text)
+        (folder / "events.jsonl").write_bytes(b"")
+    return root
+
+
+def drive(folder: Path, out: Path, keys: int, counts: Mapping[str, int], seed: int) -> None:
+    """Type on every place."""
+    chance = random.Random(seed)
+    master, slave = pty.openpty()
+    ioctl(slave, termios.TIOCSWINSZ, pack("HHHH", 45, 160, 0, 0))
+    tty.setraw(master)
+    words = [sys.executable, __file__, "--child", str(folder), "--out", str(out)]
+    words += [str(part) for name, n in counts.items() for part in (f"--{name}", n)]
+    env = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen(
+        words, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True
+    )
+    os.close(slave)
+    try:
+        _read_until(master, b"test-00000", 300.0)
+        os.write(master, b"r")  # a run to look at
+        _quiet(master, 3.0)
+        for digit in PLACES.values():
+            os.write(master, digit.encode())
+            _quiet(master, 3.0)
+            for n in range(keys):
+                os.write(master, b"\x1b[B" if n % 2 == 0 else b"\x1b[A")
+                _drain(master, chance.uniform(LEAST, MOST))
+            _quiet(master, 1.0)
+        os.write(master, b"1")
+        _quiet(master, 1.0)
+        os.write(master, b"q")
+        end = time.monotonic() + 30
+        while process.poll() is None and time.monotonic() < end:
+            _drain(master, 0.1)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        os.close(master)
+
+
+def _read_until(master: int, word: bytes, limit: float) -> None:
+    end, seen = time.monotonic() + limit, b""
+    while word not in seen:
+        if not select.select([master], [], [], max(0.0, end - time.monotonic()))[0]:
+            raise TimeoutError(f"{word!r} never came: {seen[-500:]!r}")
+        try:
+            seen = seen[-100_000:] + os.read(master, 65536)
+        except OSError as error:
+            raise RuntimeError(f"the workbench ended: {seen[-2000:]!r}") from error
+
+
+def _drain(master: int, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if select.select([master], [], [], left)[0]:
+            try:
+                os.read(master, 65536)
+            except OSError:
+                return
+
+
+def _quiet(master: int, seconds: float) -> None:
+    """Read until nothing is painted for half a second, for so many seconds at most after the first byte."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        _drain(master, 0.25)
+
+
+def main() -> None:
+    """Open it, type, and tell."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keys", type=int, default=200, help="on each place")
+    parser.add_argument("--tests", type=int, default=1000)
+    parser.add_argument("--machines", type=int, default=50)
+    parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.child is not None:
+        child(chosen.child, chosen.out, chosen.tests, chosen.machines, chosen.runs)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        counts = {"tests": chosen.tests, "machines": chosen.machines, "runs": chosen.runs}
+        drive(folder / "work", folder / "felt.json", chosen.keys, counts, chosen.seed)
+        felt = json.loads((folder / "felt.json").read_text())
+    figures = {}
+    for place in PLACES:
+        everything = [ms for where, ms in felt if where == place]
+        taken = sorted(everything[1:])  # the first is the digit that led there and made the place
+        if not taken:
+            continue
+        p50, p99 = statistics.median(taken), taken[min(len(taken) - 1, int(len(taken) * 0.99))]
+        figures[place] = {"n": len(taken), "p50": p50, "p99": p99, "max": taken[-1], "opening": everything[0]}
+        met = "met" if p99 < AIM else "missed"
+        told = f"p50 {p50:6.2f} ms  p99 {p99:6.2f} ms  max {taken[-1]:6.2f} ms"
+        print(f"{place:<10} n {len(taken):>4}  {told}  {met}")
+    print(json.dumps({"aim_p99_ms": AIM, "places": figures, "load": os.getloadavg()[0], **counts}))
+
+
+if __name__ == "__main__":
+    main()
