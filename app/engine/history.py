@@ -17,7 +17,7 @@ from app.engine.events import MachineKept, Outcome, RunFinished, RunStarted, Tes
 from app.engine.log import LOG_NAME, log_is_live, replay
 
 SUMMARY_NAME = "run.json"
-KEPT_RUNS = 200
+KEPT_RUNS = 2000
 KEPT_RESULTS = 20
 """Results of each test that outlive a compaction: what trends are told from."""
 COMPACT_AT = 4 << 20

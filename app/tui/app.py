@@ -67,6 +67,8 @@ THEMES_PERIOD = 1.0
 """Seconds between two looks at the person's own themes."""
 MEMORY_PERIOD = 2.0
 """Seconds between two notes of where the person is."""
+GONE_HARD_LIMIT = 20.0
+"""Seconds that it has when it cannot even begin to."""
 GONE_LIMIT = 3.0
 """Seconds the app has to end by itself after its terminal went away."""
 FRAME = 1 / 15
@@ -759,13 +761,6 @@ class Workbench(App[int]):
         """Leave every key to a focused terminal."""
         return not getattr(self.focused, "takes_all_keys", False)
 
-    def open_latency(self) -> None:
-        """Show what keys cost, and measure it."""
-        from app.tui.screens.latency import LatencyScreen
-
-        if not isinstance(self.screen, LatencyScreen):
-            self.push_screen(LatencyScreen())
-
     # everywhere
 
     def action_commands(self) -> None:
@@ -814,7 +809,6 @@ class Workbench(App[int]):
                 go = partial(self.call_later, self.go, place)
                 yield SystemCommand(f"Go to {title} ({digit})", f"Show the place {title}", go)
         yield SystemCommand("Recordings", "Play a recorded terminal", self.action_recordings)
-        yield SystemCommand("Latency", "Measure what a key costs, idle or under load", self.open_latency)
         yield SystemCommand(
             "Command log (^l)", "Every command that was run on your behalf", self.action_commands
         )
@@ -893,7 +887,13 @@ def run_app(workbench: Workbench) -> int:
 async def _run(workbench: Workbench, engine: EngineApi) -> int:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, workbench.leave, "Stopping …", 128 + signal.SIGTERM)
-    loop.add_signal_handler(signal.SIGHUP, _hang_up, workbench, engine)
+
+    def hang_up(*_signal: object) -> None:
+        # The loop may be stuck for ever, in a write to the terminal that is gone.
+        _end_in(GONE_HARD_LIMIT)
+        loop.call_soon_threadsafe(_hang_up, workbench, engine)
+
+    signal.signal(signal.SIGHUP, hang_up)
     try:
         with workbench.command_log.listening():
             await workbench.run_async()
@@ -913,8 +913,13 @@ def _hang_up(workbench: Workbench, engine: EngineApi) -> None:
     async def end() -> None:
         await engine.close()
         # Textual waits for ever for a writer that lost its terminal.
-        timer = threading.Timer(GONE_LIMIT, os._exit, (code,))
-        timer.daemon = True
-        timer.start()
+        _end_in(GONE_LIMIT)
 
     workbench.ending = asyncio.get_running_loop().create_task(end())
+
+
+def _end_in(seconds: float) -> None:
+    """End the process after a while, whatever it does; the reaper sees to what it leaves."""
+    timer = threading.Timer(seconds, os._exit, (128 + signal.SIGHUP,))
+    timer.daemon = True
+    timer.start()

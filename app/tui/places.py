@@ -80,6 +80,12 @@ def _doctor() -> Screen[None]:
     return DoctorScreen()
 
 
+def _latency() -> Screen[None]:
+    from app.tui.screens.latency import LatencyScreen
+
+    return LatencyScreen()
+
+
 PLACES: tuple[Place, ...] = (
     Place("run", "Run", "Run", "2", "The run that goes on, or the last one.", _run),
     Place("terminals", "Terminals", "Term", "3", "The terminals that are open.", _terminals),
@@ -88,6 +94,7 @@ PLACES: tuple[Place, ...] = (
     Place("snapshots", "Snapshots", "Snap", "5", "Saved machines, by what they came from.", _snapshots),
     Place("runs", "Runs", "Runs", "6", "Everything that ran on this host.", _runs),
     Place("images", "Images", "Img", "7", "What machines boot.", _images),
+    Place("latency", "Latency", "Lat", "8", "What a key costs, measured.", _latency),
     Place("doctor", "Doctor", "Doc", "9", "What this host can do, and what can be reclaimed.", _doctor),
 )
 """All places but the tests, which the app makes itself, in the order of their keys."""

@@ -19,7 +19,6 @@ from app.settings import Settings, UiSettings
 from app.tui import demo
 from app.tui.app import Workbench
 from app.tui.replay import ReplayEngine
-from app.tui.screens.dialogs import Confirm
 from app.tui.screens.latency import LatencyScreen
 from app.tui.screens.new_measurement import NewMeasurement
 from app.tui.screenshots import until
@@ -86,13 +85,14 @@ async def test_from_the_palette_to_a_comparison(tmp_path: Path) -> None:
     app, lab = made(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.rows.registry is not None)
-        assert "Latency" in [command.title for command in app.get_system_commands(app.screen)]
-        app.open_latency()
+        assert "Go to Latency (8)" in [command.title for command in app.get_system_commands(app.screen)]
+        await app.go("latency")
         await until(pilot, lambda: isinstance(app.screen, LatencyScreen) and "Nothing was" in shown(app))
         keep(lab, 1e9, 3.0)
         keep(lab, 1.1e9, 30.0)
         await pilot.press("escape")
-        app.open_latency()
+        await until(pilot, lambda: app.place == "tests")
+        await app.go("latency")
         await until(pilot, lambda: isinstance(app.screen, LatencyScreen) and "p99.9" in shown(app))
         assert "✗ vmbench: p99 30.80 ms is not under 20 ms" in shown(app), "the latest is shown first"
         await pilot.press("down", "space", "up")
@@ -123,11 +123,11 @@ async def test_from_the_palette_to_a_comparison(tmp_path: Path) -> None:
         assert len(screen_of(app).measurements.entries) == 3
 
 
-async def test_leaving_asks_and_an_error_is_told(tmp_path: Path) -> None:
+async def test_it_goes_on_elsewhere_and_an_error_is_told(tmp_path: Path) -> None:
     app, lab = made(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.rows.registry is not None)
-        app.open_latency()
+        await app.go("latency")
         await until(pilot, lambda: "Nothing was" in shown(app))
         lab.fails = LatencyError("tmux cannot be measured", remedy="install tmux")
         await pilot.press("n")
@@ -135,8 +135,8 @@ async def test_leaving_asks_and_an_error_is_told(tmp_path: Path) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: len(lab.requests) == 1)
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
-        await pilot.press("n")
+        await until(pilot, lambda: app.place == "tests")
+        await pilot.press("8")
         await until(pilot, lambda: isinstance(app.screen, LatencyScreen))
         lab.go.set()
         await until(pilot, lambda: any("install tmux" in n.message for n in app._notifications))
@@ -145,10 +145,7 @@ async def test_leaving_asks_and_an_error_is_told(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, NewMeasurement))
         await pilot.press("enter")
         await until(pilot, lambda: len(lab.requests) == 2)
-        await pilot.press("escape")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
-        await pilot.press("y")
-        await until(pilot, lambda: lab.ended == 2 and not isinstance(app.screen, LatencyScreen))
+    assert lab.ended == 2, "leaving the workbench ends it"
     (left,) = lab.entries()
     assert not left.measurement.complete, "what was measured until then is kept"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.tui.pty_terminal import Terminal
+from tests.waiting import until
 
 PLAY = Path(__file__).with_name("play_workbench.py")
 
@@ -58,6 +60,26 @@ def test_a_window_that_is_closed_leaves_no_process() -> None:
         terminal.wait("9 tests")
         terminal.type("R")
         terminal.wait("booting")
+        assert terminal.hang_up() == 128 + signal.SIGHUP
+
+
+def test_without_a_terminal_it_ends_even_when_it_is_stuck(tmp_path) -> None:
+    script, stuck = tmp_path / "stuck.py", tmp_path / "stuck"
+    script.write_text(
+        "import pathlib, sys, threading\n"
+        "from app.tui import app, demo, replay\n"
+        "def stuck(self):\n"
+        "    pathlib.Path(sys.argv[1]).touch()\n"
+        "    threading.Event().wait()\n"
+        "app.GONE_HARD_LIMIT = 0.1\n"
+        "app.Workbench.action_toggle_theme = stuck\n"
+        "app.run_app(app.Workbench(replay.ReplayEngine(demo.registry())))\n"
+    )
+    root = str(PLAY.parents[2])
+    with Terminal([sys.executable, str(script), str(stuck)], env={"PYTHONPATH": root}) as terminal:
+        terminal.wait("9 tests")
+        terminal.type("t")
+        asyncio.run(until(stuck.exists, "being stuck"))
         assert terminal.hang_up() == 128 + signal.SIGHUP
 
 

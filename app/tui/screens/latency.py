@@ -21,7 +21,6 @@ from app.engine.latency.verdicts import judge
 from app.tui import keymap
 from app.tui.messages import explain
 from app.tui.screens.base import VmScreen
-from app.tui.screens.dialogs import Confirm
 from app.tui.screens.new_measurement import NewMeasurement
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
@@ -126,6 +125,9 @@ class LatencyScreen(VmScreen):
         self.query_one("#measured").border_title = "figures"
         self.set_focus(self.measurements)
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._show())
+
+    def on_screen_resume(self) -> None:
+        """Read what was taken, here or by the command line."""
         self.run_worker(self._load(), exit_on_error=False)
 
     async def on_unmount(self) -> None:
@@ -307,14 +309,5 @@ class LatencyScreen(VmScreen):
             self._measuring.cancel()
 
     def action_back(self) -> None:
-        """Go back, after a question while something is measured."""
-        if self._measuring is None:
-            self.dismiss()
-            return
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.dismiss()
-
-        loss = "It ends here. What was measured so far is kept; the guests of its load are removed."
-        self.app.push_screen(Confirm("Leave while it is measured?", loss, yes="Leave", no="Stay"), answered)
+        """Go to the tests; what is measured goes on."""
+        self.app.call_later(self.workbench.go, "tests")
