@@ -111,7 +111,6 @@ class LineList(ScrollView, can_focus=True):
         self._count = 0
         self._tones: dict[str, Style] = {}
         self._programmed = False
-        self._telling = False
 
     # what a subclass fills in
 
@@ -166,15 +165,8 @@ class LineList(ScrollView, can_focus=True):
         self.show_cursor()
         if not self._programmed:
             self.moved_by_person()
-        if self._count and not self._telling:
-            self._telling = True
-            self.call_after_refresh(self._tell_moved)
-
-    def _tell_moved(self) -> None:
-        """Tell where the cursor is, once both rows are drawn: what follows it comes after the key's paint."""
-        self._telling = False
         if self._count:
-            self.post_message(self.Moved(self, self.cursor))
+            self.post_message(self.Moved(self, new))
 
     @contextmanager
     def by_program(self) -> Iterator[None]:
