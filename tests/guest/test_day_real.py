@@ -138,6 +138,7 @@ def test_a_day_at_the_workbench(user: User) -> None:
         day.chapter(terminal, "one failed", still=True)
 
         # In the machine that the failed test left, what it did is there.
+        terminal.wait(lambda text: "1 failed in" not in text)  # the notice is gone
         day.press(terminal, "a")
         terminal.wait("# ")
         day.press(terminal, "cat /tmp/bill\r")
@@ -149,7 +150,8 @@ def test_a_day_at_the_workbench(user: User) -> None:
         # Once more, with checkpoints: then there is a moment to go back to.
         day.press(terminal, "f")
         terminal.wait("1/1")
-        terminal.wait("rewind")
+        terminal.wait("1 failed in")
+        terminal.wait(lambda text: "rewind" in text and "1 failed in" not in text)
         day.press(terminal, "b")
         terminal.wait("sh /tmp/vmbench-step-2.sh")
         day.press(terminal, "\x0c")

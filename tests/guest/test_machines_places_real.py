@@ -25,18 +25,16 @@ def test_a_machine_is_made_saved_forked_and_removed(user: User) -> None:
         terminal.type("n")
         terminal.wait("New machine")
         terminal.type("\r")
-        terminal.wait("It stays until it is removed")
+        until(lambda: len(names()) == 1, "a machine is made")
         (made,) = names()
         terminal.wait("root@127.0.0.1 port")
         terminal.type("s")
         terminal.wait("under which name?")
         terminal.type("fresh\r")
-        terminal.wait("Saved disk and memory")
-        assert [record.name for record in snapshots.records()] == ["fresh"]
+        until(lambda: [record.name for record in snapshots.records()] == ["fresh"], "it is saved")
         terminal.type("5")
         terminal.wait("disk+ram")
         terminal.type("f")
-        terminal.wait("Forked fresh")
         # The fork is selected among the machines.
         terminal.wait("fork of fresh")
         (fork,) = set(names()) - {made}
