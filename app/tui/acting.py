@@ -13,6 +13,7 @@ from app import editor
 from app.engine.shake import MOST_FORKS
 from app.tui.screens.base import VmScreen
 from app.tui.screens.choices import Ask
+from app.tui.walk_in import lent_screen
 from registry.model import Test
 
 Edit = Callable[[Path, int], None]
@@ -53,7 +54,7 @@ async def edit_file(
     if app.is_headless:
         await asyncio.to_thread(edit, file, at)
         return
-    with app.suspend(), app.batch_update():
+    async with lent_screen(app):
         await asyncio.to_thread(edit, file, at)
 
 

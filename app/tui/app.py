@@ -34,6 +34,7 @@ from app.settings import Settings
 from app.tui import keymap, places, signs, theme
 from app.tui.acting import Edit, edit_file
 from app.tui.clock import Clock
+from app.tui.exported_size import forget_exported_size
 from app.tui.feel import Feel
 from app.tui.memory import Memory, read_memory, write_memory
 from app.tui.messages import (
@@ -885,6 +886,7 @@ def run_app(workbench: Workbench) -> int:
 
 
 async def _run(workbench: Workbench, engine: EngineApi) -> int:
+    forget_exported_size()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, workbench.leave, "Stopping …", 128 + signal.SIGTERM)
 

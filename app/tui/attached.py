@@ -14,6 +14,7 @@ from textual.app import App
 from textual.binding import BindingType
 
 from app.tui import theme
+from app.tui.exported_size import forget_exported_size
 from app.tui.terminals import TerminalOptions, machine_screen, play_one_of
 from backends.base import Machine
 
@@ -82,6 +83,7 @@ class Attached(App[int]):
 
 async def run_attached(app: Attached) -> int:
     """Open the panes on this terminal and return the exit code when they were left."""
+    forget_exported_size()
     loop = asyncio.get_running_loop()
 
     def end(number: int) -> None:

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from textual.app import App
 
-from app.attach import attach
+from app.attach import attached, hand_over
 from backends.base import Machine
 
 Walk = Callable[[App[int], Machine, str], Awaitable[None]]
+
+
+@asynccontextmanager
+async def lent_screen(app: App[int]) -> AsyncIterator[None]:
+    """Give the terminal away while the block runs, and take it back however that ends.
+
+    Raises:
+        textual.app.SuspendNotSupported: there is no terminal to give.
+    """
+    failure: Exception | None = None
+    with app.suspend(), app.batch_update():
+        try:
+            yield
+        except Exception as error:  # the app takes its terminal back only from a block that ended well
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 async def walk_in(app: App[int], machine: Machine, typed: str = "") -> None:
@@ -24,5 +42,9 @@ async def walk_in(app: App[int], machine: Machine, typed: str = "") -> None:
         BackendError: the machine takes no terminal, or its connection broke.
         textual.app.SuspendNotSupported: there is no terminal to give.
     """
-    with app.suspend(), app.batch_update():
-        await attach(machine, typed=typed)
+    terminal = await attached(machine)
+    try:
+        async with lent_screen(app):
+            await hand_over(terminal, typed=typed)
+    finally:
+        await terminal.close()

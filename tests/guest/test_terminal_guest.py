@@ -142,7 +142,7 @@ def test_vim_htop_and_less_in_a_guest_while_the_terminal_changes_its_size(user: 
         terminal.type(f"{run}less /tmp/text\r")
         screen = terminal.wait("line 27 of the text")
         assert "line 28 of the text" not in screen
-        terminal.type("/of the text$\r\x1b")
+        terminal.type("/of the text$\r")
         terminal.type("G")
         terminal.wait("line 500 of the text")
         terminal.type("g")

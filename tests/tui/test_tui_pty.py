@@ -32,6 +32,18 @@ def test_a_run_from_the_first_key_to_the_last() -> None:
         assert terminal.exit_code() == 0
 
 
+def test_the_size_is_the_terminals_whatever_was_exported(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("LINES", "20")
+    with opened("--speed", "20") as terminal:
+        terminal.wait("9 tests")
+        terminal.wait(lambda text: "9 Doctor" in text and text.splitlines()[35].strip())
+        terminal.resize(90, 30)
+        terminal.wait(lambda text: "9 Doc" in text and text.splitlines()[29].strip())
+        terminal.type("q")
+        assert terminal.exit_code() == 0
+
+
 def test_leaving_while_a_guest_floods_its_console() -> None:
     with opened("--speed", "0.2", "--flood") as terminal:
         terminal.wait("9 tests")

@@ -5,6 +5,10 @@ from __future__ import annotations
 import dataclasses
 from contextlib import asynccontextmanager
 
+import pytest
+from textual.app import App
+from textual.widgets import Static
+
 from app.engine.events import CheckpointSaved, MachineKept, Outcome, TestFinished
 from app.engine.rewind import Rewound
 from app.tui import demo
@@ -13,8 +17,11 @@ from app.tui.clock import Clock
 from app.tui.replay import ReplayEngine
 from app.tui.screens.run import RunScreen
 from app.tui.screenshots import WIDE, until
-from backends.base import MachineRequest
+from app.tui.walk_in import lent_screen
+from backends.base import BackendError, MachineRequest
 from tests.fakes import FakeBackend, FakeMachine
+from tests.tui.real_outer import on_real_outer
+from tests.waiting import until as until_so
 
 
 def failed_test(record) -> str:
@@ -116,3 +123,17 @@ async def test_what_failed_is_run_again_with_checkpoints(tmp_path) -> None:
         await pilot.press("f")
         await until(pilot, lambda: len(engine.started) == 2)
         assert [options.checkpoints for options in engine.started] == [False, True]
+
+
+async def test_a_screen_that_was_lent_comes_back_when_what_had_it_fails(monkeypatch) -> None:
+    class Bare(App):
+        def compose(self):
+            yield Static("before")
+
+    async with on_real_outer(Bare(), monkeypatch) as outer:
+        shown = outer.app.query_one(Static)
+        with pytest.raises(BackendError, match="broke"):
+            async with lent_screen(outer.app):
+                raise BackendError("the connection broke")
+        shown.update("after")
+        await until_so(lambda: "after" in "".join(c.data for c in outer.cells()[0]), "what is drawn then")

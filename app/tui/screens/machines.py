@@ -249,6 +249,8 @@ class MachinesScreen(MachineActions):
             found.append(Fact("kept", record.keep_reason or "yes"))
         else:
             found.append(Fact("kept", "no: the next vmbench that starts removes it", "warn"))
+        if view.ssh:
+            found.append(Fact("address", f"root@127.0.0.1 port {record.ssh_port}"))
         found.append(Fact("made", self.workbench.clock.ago(record.created)))
         origin = f"fork of {record.parent}" if record.parent else "booted"
         found.append(Fact("image", f"{record.image} {record.image_digest[:12]} · {origin}"))
@@ -263,7 +265,6 @@ class MachinesScreen(MachineActions):
                 uses = f"{cpu}{signs.amount(usage.memory)} · wrote {signs.amount(usage.written)} · {uses}"
             found.append(Fact("uses", uses))
         if view.ssh:
-            found.append(Fact("address", f"root@127.0.0.1 port {record.ssh_port}"))
             found.append(Fact("exec", f"vmbench exec {view.id} -- CMD"))
         api = self.workbench.house.machines
         forwards = api.forwards() if api is not None else ()
