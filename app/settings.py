@@ -65,6 +65,8 @@ class RunSettings:
     """Checkpoints of all tests that are left at most."""
     checkpoint_size: int = 8192
     """MiB on the host's disk that they take at most."""
+    history: int = 10_000
+    """Past runs that are left at most."""
     secrets: tuple[str, ...] = ()
     """Variables of the environment whose values are masked in events, logs and recordings."""
 
@@ -174,6 +176,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("run.isolation", "VMBENCH_ISOLATION", choice(*ISOLATIONS), "guests off the person's core"),
     Setting("run.checkpoint_count", "VMBENCH_CHECKPOINT_COUNT", count(0), "checkpoints at most"),
     Setting("run.checkpoint_size", "VMBENCH_CHECKPOINT_SIZE", SIZE, "disk for checkpoints at most"),
+    Setting("run.history", "VMBENCH_HISTORY", count(1), "past runs at most"),
     Setting("run.secrets", "VMBENCH_SECRETS", NAMES, "variables of yours whose values are masked"),
     Setting("ui.prefix", "VMBENCH_PREFIX", PREFIX_KEY, "key of terminals that is the workbench's own"),
     Setting("terminal.record", "VMBENCH_RECORD", SWITCH, "record every terminal"),

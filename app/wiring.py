@@ -239,4 +239,5 @@ def make_engine(place: Workplace) -> Engine:
         snapshots=snapshot_store(place.paths),
         checkpoint_budget=CheckpointBudget(count=settings.checkpoint_count, size=settings.checkpoint_size),
         secrets=settings.secrets,
+        kept_runs=settings.history,
     )

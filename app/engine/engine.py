@@ -18,7 +18,7 @@ from app.engine.admission import Admission
 from app.engine.again import Again
 from app.engine.api import LastResult, RunOptions
 from app.engine.checkpoints import CheckpointBudget, Checkpoints
-from app.engine.history import ResultIndex, prune_runs
+from app.engine.history import KEPT_RUNS, ResultIndex, prune_runs
 from app.engine.log import LOG_NAME, EventLog
 from app.engine.masking import Masker, secrets_of
 from app.engine.memory import available_memory
@@ -54,6 +54,7 @@ class Engine:
         snapshots: Where checkpoints are saved; without it there are none.
         checkpoint_budget: What all checkpoints may take together.
         secrets: Variables of the environment whose values are masked in every run.
+        kept_runs: How many past runs are left.
     """
 
     def __init__(
@@ -72,8 +73,10 @@ class Engine:
         snapshots: SnapshotStore | None = None,
         checkpoint_budget: CheckpointBudget = CheckpointBudget(),  # noqa: B008 - frozen
         secrets: Sequence[str] = (),
+        kept_runs: int = KEPT_RUNS,
     ) -> None:
         self._secrets = tuple(secrets)
+        self._kept_runs = kept_runs
         self._load = registry_loader
         self._backends = backends
         self._default_backend = default_backend
@@ -205,7 +208,7 @@ class Engine:
             if self._checkpoints is not None:
                 await off_loop(self._checkpoints.reclaim)
                 needed = {c.run for c in await off_loop(self._checkpoints.names)}
-            await off_loop(prune_runs, self._runs_folder, needed=needed)
+            await off_loop(prune_runs, self._runs_folder, self._kept_runs, needed)
             await off_loop(self._index.compact)
 
     async def rewind(

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shutil
+import threading
 from collections import Counter, deque
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,9 +16,11 @@ from pathlib import Path
 from app.engine.api import LastResult
 from app.engine.events import MachineKept, Outcome, RunFinished, RunStarted, TestFinished
 from app.engine.log import LOG_NAME, log_is_live, replay
+from app.engine.offload import Turns
 
 SUMMARY_NAME = "run.json"
-KEPT_RUNS = 2000
+KEPT_RUNS = 10_000
+"""Runs that are left where nobody says otherwise."""
 KEPT_RESULTS = 20
 """Results of each test that outlive a compaction: what trends are told from."""
 COMPACT_AT = 4 << 20
@@ -46,6 +49,13 @@ class RunSummary:
     """Seconds, so far."""
     live: bool = False
     """Whether a vmbench still executes it."""
+    searched: str = field(init=False, compare=False, default="")
+    """What a filter looks in, in lower case; made once, since a filter looks at thousands for every key."""
+
+    def __post_init__(self) -> None:
+        kept = "kept" if self.kept else ""
+        text = f"{self.id} {self.word} {self.selection} {self.registry} {kept}"
+        object.__setattr__(self, "searched", text.lower())
 
     @property
     def word(self) -> str:
@@ -85,8 +95,14 @@ def list_runs(runs: Path) -> list[RunSummary]:
 
 def read_summary(folder: Path) -> RunSummary | None:
     """Return a run's summary, from its log where ``run.json`` is missing; ``None`` for no run. Blocking."""
+    return read_finished(folder) or read_logged(folder)
+
+
+def read_finished(folder: Path) -> RunSummary | None:
+    """Return the summary that a run wrote at its end; ``None`` where there is none. Blocking."""
     try:
-        data = json.loads((folder / SUMMARY_NAME).read_text())
+        with open(f"{folder}/{SUMMARY_NAME}", "rb") as file:  # noqa: PTH123 - ten thousand: twice as quick
+            data = json.loads(file.read())
         finished = RunFinished(**(data["finished"] | {"kept": tuple(data["finished"]["kept"])}))
         return RunSummary(
             id=data["run"],
@@ -101,7 +117,7 @@ def read_summary(folder: Path) -> RunSummary | None:
             duration=finished.duration,
         )
     except (OSError, ValueError, TypeError, KeyError):
-        return _summary_of_log(folder)
+        return None
 
 
 def _counts_of(finished: RunFinished) -> dict[Outcome, int]:
@@ -113,7 +129,8 @@ def _counts_of(finished: RunFinished) -> dict[Outcome, int]:
     }
 
 
-def _summary_of_log(folder: Path) -> RunSummary | None:
+def read_logged(folder: Path) -> RunSummary | None:
+    """Return a run's summary as its log tells it; ``None`` for no run. Blocking."""
     started: RunStarted | None = None
     finished: RunFinished | None = None
     kept: list[str] = []
@@ -184,7 +201,7 @@ def prune_runs(runs: Path, keep: int = KEPT_RUNS, needed: Container[str] = ()) -
 class ResultIndex:
     """Every test's results on this host: one line of JSON a result, the latest of a test last.
 
-    Any number of processes may append. All methods block, shortly.
+    Any number of processes may append. What was read once is not read again. All methods block, shortly.
 
     Args:
         folder: State folder that all vmbench processes of the user share.
@@ -193,6 +210,10 @@ class ResultIndex:
     def __init__(self, folder: Path) -> None:
         self._file = folder / "results.jsonl"
         self._lock = folder / "results.lock"
+        self._reading = threading.Lock()
+        self._heads: dict[bytes, _Results] = {}
+        self._read_to = 0
+        self._last_line = b""
 
     def add(self, registry: str, test: str, result: LastResult) -> None:
         """Append a result.
@@ -208,18 +229,22 @@ class ResultIndex:
                     line = "\n" + line  # a torn line before stays alone
             file.write(line.encode())
 
-    def recent(self, registry: str, keep: int = KEPT_RESULTS) -> dict[str, tuple[LastResult, ...]]:
-        """Return the last ``keep`` results of each test of a registry, oldest first."""
-        found = self._read_all(keep)
-        return {test: tuple(results) for (root, test), results in found.items() if root == registry}
+    def recent(self, registry: str) -> dict[str, tuple[LastResult, ...]]:
+        """Return the last few results of each test of a registry, oldest first."""
+        turns = Turns()
+        found: dict[str, tuple[LastResult, ...]] = {}
+        with self._reading:
+            for results in self._read():
+                turns.give()
+                if results.registry == registry and (told := results.all()):
+                    found[results.test] = told
+        return found
 
     def last_results(self, registry: str | None = None) -> dict[str, LastResult]:
         """Return the last result of each test, of one registry or of all."""
-        return {
-            test: result
-            for (root, test), result in self._read().items()
-            if registry is None or root == registry
-        }
+        with self._reading:
+            found = [r for r in self._read() if registry is None or r.registry == registry]
+            return {r.test: last for r in found if (last := r.last()) is not None}
 
     def compact(self, least: int = COMPACT_AT) -> None:
         """Leave out results beyond the last few of each test, where the file has ``least`` bytes.
@@ -231,29 +256,46 @@ class ResultIndex:
         """
         if not self._file.exists() or self._file.stat().st_size < least:
             return
-        with self._locked():
-            latest = self._read_all(KEPT_RESULTS)
-            text = "".join(_line(*key, result) for key, results in latest.items() for result in results)
-            if len(text) * 2 > self._file.stat().st_size:
+        with self._reading, self._locked():
+            kept = b"".join(line + b"\n" for results in self._read() for line in results.lines)
+            if len(kept) * 2 > self._file.stat().st_size:
                 return
             new = self._file.with_suffix(".new")
-            new.write_text(text)
+            new.write_bytes(kept)
             new.replace(self._file)
 
-    def _read(self) -> dict[tuple[str, str], LastResult]:
-        return {key: results[-1] for key, results in self._read_all(1).items()}
-
-    def _read_all(self, keep: int) -> dict[tuple[str, str], deque[LastResult]]:
+    def _read(self) -> list[_Results]:
+        """Take in what was appended since, or all where the file is another one."""
+        turns = Turns()
         try:
-            lines = self._file.read_bytes().split(b"\n")
+            with self._file.open("rb") as file:
+                file.seek(max(0, self._read_to - len(self._last_line)))
+                if file.read(len(self._last_line)) != self._last_line:
+                    file.seek(0)
+                    self._heads, self._read_to, self._last_line = {}, 0, b""
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break  # torn, or not whole yet
+                    self._read_to, self._last_line = self._read_to + len(line), line
+                    self._take(line.rstrip())
+                    turns.give()
         except FileNotFoundError:
-            return {}
-        found: dict[tuple[str, str], deque[LastResult]] = {}
-        for line in lines:
-            with contextlib.suppress(ValueError, TypeError, KeyError):
+            self._heads, self._read_to, self._last_line = {}, 0, b""
+        return list(self._heads.values())
+
+    def _take(self, line: bytes) -> None:
+        head, known, _rest = line.partition(_RESULT)
+        results = self._heads.get(head) if known else None
+        if results is None:
+            try:
                 registry, test, result = _parse(json.loads(line))
-                found.setdefault((registry, test), deque(maxlen=keep)).append(result)
-        return found
+            except (ValueError, TypeError, KeyError):
+                return
+            # Written anew: whoever wrote it may have spaced it otherwise.
+            line = _line(registry, test, result).encode().rstrip()
+            head = line.partition(_RESULT)[0]
+            results = self._heads.setdefault(head, _Results(registry, test))
+        results.add(line)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -263,9 +305,49 @@ class ResultIndex:
             yield
 
 
+class _Results:
+    """The last lines of one test, made into results when they are asked for."""
+
+    __slots__ = ("_made", "lines", "registry", "test")
+
+    def __init__(self, registry: str, test: str) -> None:
+        self.registry = registry
+        self.test = test
+        self.lines: deque[bytes] = deque(maxlen=KEPT_RESULTS)
+        self._made: tuple[LastResult, ...] | None = None
+
+    def add(self, line: bytes) -> None:
+        """Take in one more."""
+        self.lines.append(line)
+        self._made = None
+
+    def all(self) -> tuple[LastResult, ...]:
+        """Return them, oldest first."""
+        if self._made is None:
+            made = [_result(line) for line in self.lines]
+            self._made = tuple(result for result in made if result is not None)
+        return self._made
+
+    def last(self) -> LastResult | None:
+        """Return the last one."""
+        made = (_result(line) for line in reversed(self.lines))
+        return next((result for result in made if result is not None), None)
+
+
+_RESULT = b',"outcome":'
+"""What follows registry and test in a line; within a text its quotes would be escaped."""
+
+
 def _line(registry: str, test: str, result: LastResult) -> str:
     data = {"registry": registry, "test": test, **asdict(result)}
     return json.dumps(data, separators=(",", ":")) + "\n"
+
+
+def _result(line: bytes) -> LastResult | None:
+    try:
+        return _parse(json.loads(line))[2]
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def _parse(data: Mapping[str, object]) -> tuple[str, str, LastResult]:

@@ -11,6 +11,7 @@ from app.engine.api import EngineApi, LastResult, RunHandle, RunOptions
 from registry.model import Registry
 
 if TYPE_CHECKING:
+    from app.engine.history import ResultIndex
     from app.engine.rewind import Rewound
     from backends.base import Machine, PhaseSink
 
@@ -29,6 +30,7 @@ class LazyEngine:
         self._make = make
         self._state = state
         self._root: str | None = None
+        self._index: ResultIndex | None = None
         self._making: asyncio.Task[EngineApi] | None = None
 
     def load(self) -> Registry:
@@ -39,15 +41,18 @@ class LazyEngine:
 
     def last_results(self) -> Mapping[str, LastResult]:
         """Return each test's last result by its name, of the registry loaded last. Blocking."""
-        from app.engine.history import ResultIndex
-
-        return ResultIndex(self._state).last_results(self._root)
+        return self._results().last_results(self._root)
 
     def recent_results(self) -> Mapping[str, tuple[LastResult, ...]]:
         """Return each test's last few results, oldest first, of the registry loaded last. Blocking."""
+        return {} if self._root is None else self._results().recent(self._root)
+
+    def _results(self) -> ResultIndex:
         from app.engine.history import ResultIndex
 
-        return {} if self._root is None else ResultIndex(self._state).recent(self._root)
+        if self._index is None:
+            self._index = ResultIndex(self._state)
+        return self._index
 
     async def engine(self) -> EngineApi:
         """Return the engine, made in a thread if it is not there yet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -12,6 +13,11 @@ T = TypeVar("T")
 
 # asyncio's default executor has few threads and is shared with the faces.
 _threads = ThreadPoolExecutor(4, thread_name_prefix="vmbench-engine")
+
+_TURN = 0.001
+"""Seconds that a thread computes before others get their turn."""
+_PAUSE = 0.0002
+"""Seconds that they get then at least."""
 
 
 async def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -37,6 +43,19 @@ async def unbroken(work: Coroutine[object, object, T]) -> T:
             task.exception()  # taken: the cancellation outranks it
         raise cancelled
     return task.result()
+
+
+class Turns:
+    """Lets other threads run now and then while one computes at length: else each key waits for it."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    def give(self) -> None:
+        """Sleep for a moment, if the last time is long enough ago."""
+        if time.perf_counter() - self._since > _TURN:
+            time.sleep(_PAUSE)
+            self._since = time.perf_counter()
 
 
 class Writer:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterable
+import time
+from collections.abc import AsyncIterator, Hashable, Iterable
 from pathlib import Path
 
 from app.engine.events import Outcome, RunFinished, Stamped
-from app.engine.history import RunSummary, read_summary
+from app.engine.history import RunSummary, read_finished, read_logged
 from app.engine.log import LOG_NAME, follow_file, log_is_live, replay
 from app.engine.state import RunState
 from backends.base import BackendError, Machine
@@ -18,6 +19,8 @@ LAST = "last"
 """Stands for the newest run."""
 STAMP = len("20261120-174211")
 """Characters of an id that tell when its run began."""
+SETTLED = 2_000_000_000
+"""Nanoseconds after which the time of a folder's last change tells whether it changed since."""
 _BAD = (Outcome.FAILED, Outcome.ERROR)
 
 
@@ -96,16 +99,37 @@ class PastRuns:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._over: dict[str, RunSummary] = {}
-        self._open: dict[str, tuple[tuple[int, bool], RunSummary]] = {}
+        self._open: dict[str, tuple[tuple[int, bool], RunSummary | None]] = {}
+        self._names: list[str] = []
+        self._listed_at: int | None = None
+        self._listings = 0
 
     def ids(self) -> list[str]:
         """Return the ids of all runs, the newest first; folders that hold no log are among them."""
         try:
+            changed = self.root.stat().st_mtime_ns
+        except FileNotFoundError:
+            changed = None
+        if changed is not None and changed == self._listed_at:
+            return list(self._names)
+        # A folder that changes twice within a tick of its clock looks as if it had changed once.
+        settled = changed is not None and time.time_ns() - changed > SETTLED
+        try:
             names = [e.name for e in os.scandir(self.root) if e.name[0] != "." and e.is_dir()]
         except FileNotFoundError:
-            return []
+            names = []
         # Ids begin with the time, so their order is the runs' order.
-        return sorted(names, reverse=True)
+        names.sort(reverse=True)
+        self._listed_at = changed if settled else None
+        if names != self._names:
+            self._names = names
+            self._listings += 1
+        return list(names)
+
+    def stamp(self) -> Hashable:
+        """Return what is another value whenever ``read`` of all runs may tell something new."""
+        self.ids()
+        return self._listings, tuple((name, self._stamp_of(name)) for name in sorted(self._open))
 
     def read(self, ids: Iterable[str]) -> list[RunSummary]:
         """Return the summaries of runs, without those that are none; what is over is read once.
@@ -119,20 +143,24 @@ class PastRuns:
         known = self._over.get(name)
         if known is not None:
             return known
-        log = self.root / name / LOG_NAME
-        stamp = (_size(log), log_is_live(log))
-        earlier = self._open.get(name)
-        if earlier is not None and earlier[0] == stamp:
-            return earlier[1]
-        summary = read_summary(self.root / name)
+        folder = self.root / name
+        summary = read_finished(folder)
         if summary is None:
-            return None
-        if summary.finished is not None:
-            self._over[name] = summary
-            self._open.pop(name, None)
-        else:
-            self._open[name] = (stamp, summary)
+            stamp = self._stamp_of(name)
+            earlier = self._open.get(name)
+            if earlier is not None and earlier[0] == stamp:
+                return earlier[1]
+            summary = read_logged(folder)
+            if summary is None or summary.finished is None:
+                self._open[name] = (stamp, summary)
+                return summary
+        self._over[name] = summary
+        self._open.pop(name, None)
         return summary
+
+    def _stamp_of(self, name: str) -> tuple[int, bool]:
+        log = self.root / name / LOG_NAME
+        return _size(log), log_is_live(log)
 
     def find(self, name: str) -> LoggedRun:
         """Return a run by its id, an unambiguous part of it, or ``last``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Hashable
 from typing import ClassVar
 
 from textual import on, work
@@ -27,6 +28,8 @@ from app.tui.widgets.places_bar import PlacesBar
 
 SLICE = 100
 """Runs read at once, before keys get their turn."""
+KNOWN_SLICE = 1000
+"""The same where almost all are known."""
 LOOK = 2.0
 """Seconds between two looks for new runs, while the place is shown."""
 NOTHING = (
@@ -57,6 +60,7 @@ class RunsScreen(VmScreen):
         self.loaded = False
         """Whether every run was read once."""
         self._reading = False
+        self._stamp: Hashable = None
 
     def compose(self) -> ComposeResult:
         """Make the panes."""
@@ -105,14 +109,20 @@ class RunsScreen(VmScreen):
     @work(group="read", exit_on_error=False)
     async def _read(self, runs: PastRuns) -> None:
         try:
+            stamp = await asyncio.to_thread(runs.stamp)
+            if self.loaded and stamp == self._stamp:
+                return
             ids = await asyncio.to_thread(runs.ids)
             found: list[RunSummary] = []
-            for begin in range(0, len(ids), SLICE):
-                found += await asyncio.to_thread(runs.read, ids[begin : begin + SLICE])
-                if not self.loaded and begin % (10 * SLICE) == 0:
+            size = KNOWN_SLICE if self.loaded else SLICE
+            for begin in range(0, len(ids), size):
+                found += await asyncio.to_thread(runs.read, ids[begin : begin + size])
+                if not self.loaded and begin % (10 * size) == 0:
                     self._take(list(found))
             self.loaded = True
             self._take(found)
+            # Of logs that were read for the first time only now, the next look learns.
+            self._stamp = stamp
         except Exception as error:
             self._say_not("Not read", error)
         finally:
@@ -140,7 +150,8 @@ class RunsScreen(VmScreen):
         elif not shown.shown:
             text = "No run matches the filter.\n\nEsc clears it."
         empty = self.query_one("#no-runs", Static)
-        empty.update(text)
+        if text != empty.content:
+            empty.update(text)
         empty.display = bool(text)
         shown.display = not text
         self.refresh_bindings()
@@ -180,12 +191,8 @@ class RunsScreen(VmScreen):
         if len(names) == 1 and current is not None and current.id not in names:
             names.append(current.id)
         if not names and current is not None:
-            before = [
-                run
-                for run in self.run_list.all[self.run_list.all.index(current) + 1 :]
-                if run.registry == current.registry
-            ]
-            names = [current.id, *(run.id for run in before[:1])]
+            before = self.run_list.before(current)
+            names = [current.id] if before is None else [current.id, before.id]
         if len(names) != 2:
             return None
         return min(names), max(names)

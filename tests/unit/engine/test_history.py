@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from app.engine import history
 from app.engine.api import LastResult
 from app.engine.engine import run_id
 from app.engine.events import Outcome
@@ -55,6 +56,28 @@ def test_compacting_keeps_the_last_results(tmp_path):
     assert index.last_results() == before
     assert (tmp_path / "results.jsonl").stat().st_size * 4 < size
     ResultIndex(tmp_path / "none").compact(least=0)
+
+
+def test_what_was_read_once_is_not_read_again(tmp_path, monkeypatch):
+    index, other = ResultIndex(tmp_path), ResultIndex(tmp_path)
+    for n in range(300):
+        other.add("/a", f"t{n % 5}", result(f"run-{n}"))
+    assert [r.run for r in index.recent("/a")["t0"]] == [f"run-{n}" for n in range(200, 300, 5)]
+    made = []
+    parse = history._parse
+    monkeypatch.setattr(history, "_parse", lambda data: made.append(data) or parse(data))
+    with (tmp_path / "results.jsonl").open("a") as file:
+        spaced = '{"registry": "/a", "test": "t0", "time": 1, "duration": 2, "run": "x", "outcome": "failed"}'
+        file.write(f"{spaced}\n")
+    assert index.recent("/a")["t0"][-1].run == "x"
+    assert 0 < len(made) <= 21, "only the test with a new result is made again"
+    # Compacted by another process, it is another file; cut short, it is read from its beginning.
+    other.compact(least=0)
+    assert index.recent("/a") == ResultIndex(tmp_path).recent("/a")
+    (tmp_path / "results.jsonl").write_bytes(b"")
+    assert index.recent("/a") == {}
+    (tmp_path / "results.jsonl").unlink()
+    assert index.last_results() == {}
 
 
 def test_several_processes_write_while_one_compacts(tmp_path):

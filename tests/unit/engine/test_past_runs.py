@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -123,6 +124,30 @@ async def test_what_goes_on_stays_and_what_was_cut_off_is_said(bench):
     assert (cut.word, cut.counts[Outcome.PASSED]) == ("cut off", 1)
     with pytest.raises(CutOff):
         await runs.find(busy.id).wait()
+
+
+async def test_a_stamp_tells_whether_there_is_something_new(bench):
+    gate = Gate()
+    bench.backend.scripts["c"] = Script(commands={"wait": gate})
+    await bench.run(make_registry(make_test("a")))
+    runs = PastRuns(bench.runs)
+    runs.read(runs.ids())
+    alone = runs.stamp()
+    assert runs.stamp() == alone
+    busy = await bench.start(make_registry(make_test("c", shell("wait"))))
+    await gate.reached.wait()
+    assert runs.stamp() != alone, "a run began"
+    runs.read(runs.ids())
+    going = runs.stamp()
+    gate.opened.set()
+    await busy.wait()
+    assert runs.stamp() != going, "it ended"
+    runs.read(runs.ids())
+    over = runs.stamp()
+    os.utime(bench.runs, (1.0, 1.0))
+    assert runs.stamp() == over and runs.ids() == runs.ids(), "nothing changed for long: not listed again"
+    runs.delete(busy.id)
+    assert runs.stamp() != over and len(runs.ids()) == 1
 
 
 def test_there_may_be_no_runs_at_all(tmp_path):
