@@ -174,7 +174,7 @@ def make_snapshots(paths: Paths) -> Snapshots:
     """Return the snapshots of this user, as every face reads and commands them."""
     from app.engine.snapshots import Snapshots
 
-    return Snapshots(snapshot_store(paths), machine_store(paths))
+    return Snapshots(snapshot_store(paths), machine_store(paths), template_store(paths))
 
 
 def make_house(place: Workplace) -> House:

@@ -155,7 +155,8 @@ class SnapshotStore:
         """
         folder = self.folder(name)
         try:
-            record = SnapshotRecord.from_json((folder / RECORD).read_text())
+            # Its folder names it, so that renaming is one step.
+            record = dataclasses.replace(SnapshotRecord.from_json((folder / RECORD).read_text()), name=name)
         except FileNotFoundError as error:
             if folder.is_dir():
                 raise SnapshotError(
@@ -274,6 +275,49 @@ class SnapshotStore:
             ) from error
         shutil.rmtree(doomed, ignore_errors=True)
 
+    def rename(self, name: str, new: str) -> SnapshotRecord:
+        """Call a snapshot otherwise; those saved of its forks keep it as their parent. Blocking.
+
+        Cut short, it is called as before, and a repetition ends what was begun.
+
+        Raises:
+            SnapshotError: there is none of this name, it is damaged, or the new one may not be used.
+        """
+        self.get(name)
+        self.free(new)
+        try:
+            with self._adopting(name, new):
+                self.folder(name).rename(self.folder(new))
+        except OSError as error:
+            self.free(new)
+            raise SnapshotError(
+                f"cannot rename {name!r}: {error.strerror or error}", remedy=f"look at it: ls -ld {self.root}"
+            ) from error
+        return self.get(new)
+
+    @contextmanager
+    def _adopting(self, name: str, new: str) -> Iterator[None]:
+        """Note in the children of ``name`` that ``new`` is their parent, unless the block fails. Blocking."""
+        changed = []
+        try:
+            for child in self.records():
+                if child.parent == name:
+                    changed.append(child)
+                    self._write(dataclasses.replace(child, parent=new))
+            yield
+        except BaseException:
+            for child in changed:
+                with contextlib.suppress(OSError):
+                    self._write(child)
+            raise
+
+    def _write(self, record: SnapshotRecord) -> None:
+        path = self.folder(record.name) / RECORD
+        fresh = path.with_name(f".{RECORD}.{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(record.to_json())
+        fresh.replace(path)
+
     def sweep(self) -> list[str]:
         """Remove what savers and removers that died left behind; return a line for each. Blocking."""
         messages = []
@@ -355,13 +399,13 @@ class SnapshotStore:
                         f"{source} is of format {told.get('format')!r}, this vmbench reads {EXPORT_FORMAT}",
                         remedy="export it again with this version",
                     )
-                with self.saving(check_name(name or str(told.get("name", "")))) as folder:
+                named = check_name(name or str(told.get("name", "")))
+                with self.saving(named) as folder:
                     for member in members[1:]:
                         if not member.isreg() or not re.fullmatch(r"[A-Za-z0-9._-]+", member.name):
                             raise SnapshotError(f"{source} holds {member.name!r}, which no snapshot has")
                         archive.extract(member, folder, filter="data")
                     record = SnapshotRecord.from_json((folder / RECORD).read_text())
-                    named = name or record.name
                     return seal(folder, dataclasses.replace(record, name=named))
         except (tarfile.TarError, ValueError, OSError) as error:
             raise SnapshotError(

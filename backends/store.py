@@ -272,6 +272,16 @@ class MachineStore:
         finally:
             folder.close()
 
+    def reparent(self, machine: str, parent: str) -> None:
+        """Note what the snapshot is called now that a machine came from, if there still is one. Blocking.
+
+        The caller holds the machine's operation lock, so that no other vmbench writes its record.
+        """
+        path = self.root / machine
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            record = MachineRecord.from_json((path / RECORD).read_text())
+            write_record(path, dataclasses.replace(record, parent=parent))
+
     def reclaim(self, owner: ProcessIdentity | None = None) -> list[str]:
         """Remove machines that nobody asked to keep and whose vmbench is gone. Blocking.
 

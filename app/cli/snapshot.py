@@ -15,6 +15,7 @@ from app.cli.params import MachineName, SnapshotName
 from app.cli.text import count, duration, harmless, size, table
 
 if TYPE_CHECKING:
+    from app.engine.snapshots import Snapshots, TemplateView
     from backends.snapshots import SnapshotRecord, SnapshotStore
     from backends.store import MachineRecord
 
@@ -24,7 +25,9 @@ Examples:
   vmbench snapshot list
   vmbench snapshot fork -n 4 installed
   vmbench snapshot restore calm-otter installed
+  vmbench snapshot rename installed nginx-1.24
 """
+TEMPLATE_HEAD = ("TEMPLATE", "IMAGE", "FOR MACHINES OF", "USED", "DISK")
 HEAD = ("SNAPSHOT", "PARENT", "OF", "AGE", "DISK", "RAM")
 
 
@@ -63,19 +66,24 @@ def save(machine: str, name: str) -> int:
     "list",
     epilog="\b\nExamples:\n  vmbench snapshot list\n  vmbench snapshot list --json | jq -r '.[].name'\n",
 )
-@click.option("-a", "--all", "show_all", is_flag=True, help="Also the checkpoints that runs saved.")
+@click.option("-a", "--all", "show_all", is_flag=True, help="Also checkpoints of runs, and templates.")
 @options.json_output
 def list_snapshots(show_all: bool, as_json: bool) -> int:
-    """List the snapshots by name: parent, machine, age, size on disk and memory."""
+    """List the snapshots by name: parent, machine, age, size on disk and memory.
+
+    With -a also the templates: what new machines are forked from instead of booting.
+    """
     from app.engine.checkpoints import CheckpointName
 
-    store = _store()
+    api = _api()
+    store, templates = api.store, api.templates()
     records, damaged = store.scan()
     chosen = [r for r in records if show_all or CheckpointName.parse(r.name) is None]
     hidden = len(records) - len(chosen)
     if as_json:
         rows: list[dict[str, object]] = [_document(store, r) for r in chosen]
         rows += [{"name": name, "damaged": why} for name, why in damaged.items()]
+        rows += [_template_document(view) for view in templates if show_all]
         print(json.dumps(sorted(rows, key=lambda row: str(row["name"])), indent=1))
         return 0
     if chosen:
@@ -86,6 +94,12 @@ def list_snapshots(show_all: bool, as_json: bool) -> int:
         print(f"{count(hidden, 'checkpoint')} of runs; vmbench snapshot list -a lists them too")
     for name, why in damaged.items():
         print(f"damaged: {why}\n    try: vmbench snapshot rm {name}")
+    if templates and show_all:
+        print()
+        print(table(TEMPLATE_HEAD, [_template_row(view) for view in templates]))
+    elif templates:
+        total = size(sum(view.own for view in templates))
+        print(f"{count(len(templates), 'template')}, {total}; vmbench snapshot list -a lists them too")
     return 0
 
 
@@ -204,26 +218,44 @@ def fork(name: str, number: int, label: str, isolation: str | None, as_json: boo
     return act(work, flags=options.isolation_flags(isolation))
 
 
+@command.command("rename", epilog="\b\nExamples:\n  vmbench snapshot rename installed nginx-1.24\n")
+@click.argument("name", metavar="OLD", type=SnapshotName())
+@click.argument("new", metavar="NEW")
+def rename(name: str, new: str) -> int:
+    """Call a snapshot otherwise; what came of it keeps it as its parent."""
+    import asyncio
+
+    asyncio.run(_api().rename(name, new))
+    print(f"renamed {name} to {new}; vmbench snapshot rename {new} {name} takes it back")
+    return 0
+
+
 @command.command(
     "rm", epilog="\b\nExamples:\n  vmbench snapshot rm installed\n  vmbench snapshot rm -y one two\n"
 )
 @click.argument("names", nargs=-1, required=True, metavar="SNAPSHOT...", type=SnapshotName())
 @options.yes
 def remove(names: tuple[str, ...], yes: bool) -> int:
-    """Remove snapshots; machines forked from them and other snapshots are not touched."""
+    """Remove snapshots; machines forked from them and other snapshots are not touched.
+
+    A template, as list -a names it, can go too: the next machine of its shape boots and makes it anew.
+    """
+    import asyncio
+
     from backends.snapshots import SnapshotError
 
-    store = _store()
+    api = _api()
+    templates = {view.name for view in api.templates()}
     chosen = list(dict.fromkeys(names))
     for name in chosen:
-        if not store.folder(name).is_dir():
+        if not api.store.folder(name).is_dir() and name not in templates:
             raise SnapshotError(f"no snapshot is called {name!r}", remedy="vmbench snapshot list shows them")
     listed = ", ".join(chosen)
     if not options.confirmed(f"{listed} will be lost. Remove?", yes):
         return 0
     for name in chosen:
-        freed = store.size(name)
-        store.remove(name)
+        is_snapshot = api.store.folder(name).is_dir()
+        freed = asyncio.run(api.remove(name) if is_snapshot else api.remove_template(name))
         print(f"removed {name}, {size(freed)}")
     return 0
 
@@ -258,6 +290,13 @@ def import_(file: Path, name: str | None) -> int:
     return 0
 
 
+def _api() -> Snapshots:
+    from app.paths import user_paths
+    from app.wiring import make_snapshots
+
+    return make_snapshots(user_paths())
+
+
 def _store() -> SnapshotStore:
     from app.paths import user_paths
     from app.wiring import snapshot_store
@@ -273,6 +312,23 @@ def _document(store: SnapshotStore, record: SnapshotRecord) -> dict[str, object]
     }
     del data["files"]
     return data
+
+
+def _template_row(view: TemplateView) -> tuple[str, ...]:
+    used = duration(max(0.0, time.time() - view.used))
+    return (view.name, view.record.image, view.shape, used, size(view.own))
+
+
+def _template_document(view: TemplateView) -> dict[str, object]:
+    return {
+        "name": view.name,
+        "template": True,
+        "image": view.record.image,
+        "shape": view.shape,
+        "created": view.record.created,
+        "used": view.used,
+        "size": view.own,
+    }
 
 
 def _row(store: SnapshotStore, record: SnapshotRecord) -> tuple[str, ...]:

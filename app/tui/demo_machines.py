@@ -10,7 +10,7 @@ from pathlib import Path
 from app.engine.forwards import Forward, Ports
 from app.engine.house import House
 from app.engine.machines import MachineView, Offer
-from app.engine.snapshots import Lineage, SnapshotView
+from app.engine.snapshots import Lineage, SnapshotView, TemplateView
 from app.engine.usage import Usage
 from app.tui import demo
 from backends.base import BackendError, MachineRequest, MachineState, PhaseSink, UnknownMachine, WrongState
@@ -144,6 +144,12 @@ def snapshot(
         shared=shared * MIB,
         checkpoint=name.startswith("ck."),
     )
+
+
+def templates() -> list[TemplateView]:
+    """Return the templates of the screenshots."""
+    record = snapshot("6f0c2a91e7d35b84aa19c0de", of="first-fox", age=86400.0).record
+    return [TemplateView(record=record, own=96 * MIB, shared=12 * MIB, used=demo.EPOCH - 240.0)]
 
 
 def snapshots() -> list[SnapshotView]:
@@ -335,6 +341,7 @@ class DemoSnapshots:
         views: What there is at first.
         damaged: Why others cannot be used, by name.
         machines: Whose machines are forks.
+        templates: What machines are forked from instead of booting.
     """
 
     def __init__(
@@ -342,8 +349,10 @@ class DemoSnapshots:
         views: Iterable[SnapshotView] = (),
         damaged: Mapping[str, str] | None = None,
         machines: DemoMachines | None = None,
+        templates: Iterable[TemplateView] = (),
     ) -> None:
         self.views = list(views)
+        self.templates = list(templates)
         self.damaged = dict(damaged or {})
         self.calls: list[tuple[object, ...]] = []
         """What was asked, in order: the call's name and its arguments."""
@@ -369,7 +378,10 @@ class DemoSnapshots:
             if view.record.parent:
                 forks.setdefault(view.record.parent, []).append(view.id)
         return Lineage(
-            snapshots=sorted(self.views, key=lambda v: v.name), damaged=dict(self.damaged), forks=forks
+            snapshots=sorted(self.views, key=lambda v: v.name),
+            damaged=dict(self.damaged),
+            forks=forks,
+            templates=list(self.templates),
         )
 
     async def remove(self, name: str) -> int:
@@ -380,6 +392,30 @@ class DemoSnapshots:
         (gone,) = [view for view in self.views if view.name == name]
         self.views.remove(gone)
         return gone.own
+
+    async def remove_template(self, name: str) -> int:
+        """List it no longer."""
+        await self._call("remove_template", name)
+        (gone,) = [view for view in self.templates if view.name == name]
+        self.templates.remove(gone)
+        return gone.own
+
+    async def rename(self, name: str, new: str) -> SnapshotRecord:
+        """List it under another name, and its children below that."""
+        await self._call("rename", name, new)
+        for index, view in enumerate(self.views):
+            if view.name == name:
+                self.views[index] = dataclasses.replace(
+                    view, record=dataclasses.replace(view.record, name=new)
+                )
+            elif view.record.parent == name:
+                self.views[index] = dataclasses.replace(
+                    view, record=dataclasses.replace(view.record, parent=new)
+                )
+        if self._machines is not None:
+            for fork in [v.id for v in self._machines.views if v.record.parent == name]:
+                self._machines.change(fork, pid=self._machines.find(fork).pid, parent=new)
+        return next(view.record for view in self.views if view.name == new)
 
     async def export(self, name: str, target: Path, on_bytes: OnBytes | None = None) -> int:
         """Write nothing, and tell half of it."""
@@ -405,4 +441,5 @@ def house(*, empty: bool = False) -> House:
     damaged = (
         {} if empty else {"cut-short": "the snapshot 'cut-short' is damaged: state is not as it was saved"}
     )
-    return House(machines=there, snapshots=DemoSnapshots(() if empty else snapshots(), damaged, there))
+    kept = DemoSnapshots(() if empty else snapshots(), damaged, there, () if empty else templates())
+    return House(machines=there, snapshots=kept)

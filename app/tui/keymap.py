@@ -260,6 +260,9 @@ SCOPES: dict[str, tuple[Key, ...]] = {
             "snapshots.fork-terminal", "A", "fork_terminal", "fork, terminal", "Fork it and open a terminal."
         ),
         Key("snapshots.restore", "r", "restore", "restore", "Make a machine what it was. Asks first.", True),
+        Key(
+            "snapshots.rename", "e", "rename", "rename", "Call it otherwise; what came of it stays below it."
+        ),
         Key("snapshots.export", "x", "export", "export", "Write it as one file, for another host.", True),
         Key("snapshots.import", "i", "import", "import", "Read one from a file.", True),
         Key("snapshots.remove", "d,delete", "remove", "remove", "Remove it; what came of it stays.", True),

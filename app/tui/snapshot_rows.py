@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from app.engine.snapshots import Lineage, SnapshotView
+from app.engine.snapshots import Lineage, SnapshotView, TemplateView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +17,8 @@ class LineageRow:
     """What is drawn before it: the branches of the tree."""
     view: SnapshotView | None = None
     """The snapshot; ``None`` for an image, a parent that is gone, and what is damaged."""
+    template: TemplateView | None = None
+    """The template, if the row is one."""
     damaged: str = ""
     """Why it cannot be used, if it cannot."""
     gone: bool = False
@@ -40,6 +42,11 @@ def lineage_rows(lineage: Lineage, *, checkpoints: bool = False, words: str = ""
     damaged = [LineageRow(text=name, damaged=why) for name, why in sorted(lineage.damaged.items())]
     if words.strip():
         rows = [LineageRow(text=view.name, view=view) for view in views if _matches(_text(view), words)]
+        rows += [
+            LineageRow(text=view.name, template=view)
+            for view in lineage.templates
+            if _matches(f"{view.name} template {view.record.image} {view.shape}", words)
+        ]
         return [*rows, *(row for row in damaged if _matches(f"{row.text} damaged", words))]
     every = {view.name: view for view in lineage.snapshots}
     shown = {view.name for view in views}
@@ -52,10 +59,24 @@ def lineage_rows(lineage: Lineage, *, checkpoints: bool = False, words: str = ""
             children.setdefault(parent, []).append(view)
         else:
             tops.setdefault(("gone", parent) if parent else ("image", view.record.image), []).append(view)
+    templates: dict[str, list[TemplateView]] = {}
+    for template in lineage.templates:
+        templates.setdefault(template.record.image, []).append(template)
+        tops.setdefault(("image", template.record.image), [])
     reached: set[str] = set()
     found: list[LineageRow] = []
     for (kind, name), below in sorted(tops.items(), key=lambda top: (top[0][0] == "gone", top[0][1])):
         found.append(LineageRow(text=name, gone=kind == "gone"))
+        if kind == "image":
+            of_image = templates.get(name, [])
+            found += [
+                LineageRow(
+                    text=template.name,
+                    prefix="├─ " if below or template is not of_image[-1] else "└─ ",
+                    template=template,
+                )
+                for template in of_image
+            ]
         found += _branches(below, children, "", reached)
     # Names are used again, so that a snapshot may stand above itself.
     while circle := [view for view in views if view.name not in reached]:

@@ -597,6 +597,7 @@ class QemuMachine:
         store = self._around.snapshots
         await asyncio.to_thread(store.free, name)
         async with self._operation(f"save {name}"):
+            self._held.reread()  # its parent may have been renamed
             if self.state is MachineState.STOPPED:
                 return await asyncio.to_thread(self._save_stopped, store, name)
             with store.saving(name) as folder:

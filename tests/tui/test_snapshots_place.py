@@ -57,6 +57,7 @@ async def test_the_lineage_its_sizes_and_its_checkpoints() -> None:
     async with snapshots_place(size=NARROW) as (_, _, pilot, screen):
         assert texts(screen) == [
             "tiny",
+            "├─ 6f0c2a91e7d35b84aa19c0de",
             "├─ fresh",
             "│  └─ installed",
             "│     ├─ installed-tls",
@@ -67,7 +68,7 @@ async def test_the_lineage_its_sizes_and_its_checkpoints() -> None:
             "cut-short",
         ]
         assert screen.selected_id() == "fresh"
-        line = "".join(cell.text for cell in screen.snapshot_list.draw_row(2, 120))
+        line = "".join(cell.text for cell in screen.snapshot_list.draw_row(3, 120))
         assert "310 MiB" in line and "98 MiB" in line and "tidy-wren" in line and "disk+ram" in line
         await pilot.press("C")
         await until(pilot, lambda: any("ck.2026" in text for text in texts(screen)))
@@ -79,7 +80,7 @@ async def test_the_lineage_its_sizes_and_its_checkpoints() -> None:
         await pilot.press("slash", *"disk-o", "enter")
         await until(pilot, lambda: texts(screen) == ["disk-only"])
         await pilot.press("escape")
-        await until(pilot, lambda: len(texts(screen)) == 9)
+        await until(pilot, lambda: len(texts(screen)) == 10)
 
 
 async def test_a_fork_is_shown_among_the_machines() -> None:
@@ -124,6 +125,51 @@ async def test_a_restore_asks_where_and_says_what_is_lost() -> None:
         await until(pilot, lambda: house.machines.calls == [("restore", "calm-otter", "fresh", True, True)])
         await settled(app, pilot)
         assert app.told == ["calm-otter is as fresh was."]
+
+
+async def test_renaming_keeps_what_came_of_it_and_can_be_undone() -> None:
+    async with snapshots_place() as (app, house, pilot, screen):
+        await pilot.press("down", "space", "up", "e")
+        await dialog(app, pilot, Ask)
+        assert app.screen.query_one(Input).value == "installed"
+        for wrong, why in (("fresh", "already called fresh"), ("a b", "not a snapshot's name")):
+            app.screen.query_one(Input).value = wrong
+            await pilot.press("enter")
+            await until(pilot, lambda why=why: why in str(app.screen.query_one("#ask-hint", Static).content))
+        app.screen.query_one(Input).value = "nginx"
+        await pilot.press("enter")
+        await until(pilot, lambda: "│  └─ nginx" in texts(screen))
+        await settled(app, pilot)
+        assert app.told == ["Renamed installed to nginx. To undo it, e names it installed again."]
+        assert screen.selected_id() == "nginx" and screen.snapshot_list.marked == {"nginx"}
+        assert "│     ├─ installed-tls" in texts(screen) and "gold-finch" in screen.lineage.forks["nginx"]
+        await pilot.press("e", "enter")
+        await until(pilot, lambda: app.screen is screen)
+        assert house.snapshots.calls == [("rename", "installed", "nginx")], "the same name is no rename"
+        screen.checkpoints = True
+        screen._list()
+        assert screen.snapshot_list.go_to("ck.20261120-174211-k3f9.cache-expires.2")
+        assert "checkpoint" in screen.why_not("rename")
+
+
+async def test_a_template_says_why_it_is_there_and_goes_after_a_question() -> None:
+    async with snapshots_place() as (app, house, pilot, screen):
+        await pilot.press("up")
+        row = screen.current
+        assert row.template is not None and not screen.selected_id()
+        line = "".join(cell.text for cell in screen.snapshot_list.draw_row(1, 120))
+        assert "template of 1 CPU, 512 MiB" in line and "96 MiB" in line
+        details = " ".join(str(screen.query_one(Facts).query_one(Static).content).split())
+        assert "instead of booting" in details
+        assert "template" in screen.why_not("fork") and "template" in screen.why_not("rename")
+        await pilot.press("space", "up", "d")
+        await dialog(app, pilot, Confirm)
+        assert not screen.snapshot_list.marked and "makes it anew" in app.screen._loss
+        await pilot.press("y")
+        await until(pilot, lambda: row.text not in texts(screen))
+        await settled(app, pilot)
+        assert house.snapshots.calls == [("remove_template", row.text)]
+        assert app.told == ["Removed the template, 96 MiB given back."]
 
 
 async def test_removing_says_what_is_lost_and_what_stays() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -13,14 +11,11 @@ from textual.binding import BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.widgets import Input, Label, Static
 
-from app.engine.machines import MachineView, refusal
 from app.engine.offload import off_loop
-from app.engine.snapshots import Lineage, SnapshotsApi
+from app.engine.snapshots import TemplateView
 from app.tui import keymap, signs
 from app.tui.messages import explain
-from app.tui.screens.choices import Ask, Choice, Choose
-from app.tui.screens.dialogs import Confirm
-from app.tui.screens.works import Work, WorkScreen, listed
+from app.tui.screens.snapshot_actions import SnapshotActions
 from app.tui.snapshot_rows import LineageRow, came_of, lineage_rows
 from app.tui.widgets.entry import Entry
 from app.tui.widgets.facts import Fact, Facts
@@ -30,10 +25,8 @@ from app.tui.widgets.places_bar import PlacesBar
 from app.tui.widgets.snapshot_list import SnapshotList
 from backends.base import BackendError
 
-SUFFIX = ".vmsnap"
 
-
-class SnapshotsScreen(WorkScreen):
+class SnapshotsScreen(SnapshotActions):
     """Lists the snapshots by their lineage."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("snapshots")
@@ -64,8 +57,6 @@ class SnapshotsScreen(WorkScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lineage = Lineage()
-        """Every snapshot, as last seen."""
         self.words = ""
         """The filter."""
         self.checkpoints = False
@@ -97,27 +88,6 @@ class SnapshotsScreen(WorkScreen):
         self.snapshot_list.on_width = self._show_head
         self.refresh_all()
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self.refresh_all())
-
-    @property
-    def snapshot_list(self) -> SnapshotList:
-        """The list."""
-        return self.query_one("#snapshots", SnapshotList)
-
-    @property
-    def api(self) -> SnapshotsApi:
-        """What the actions call."""
-        api = self.workbench.house.snapshots
-        assert api is not None
-        return api
-
-    @property
-    def current(self) -> LineageRow | None:
-        """The row under the cursor."""
-        return self.snapshot_list.current
-
-    def selected_id(self) -> str:
-        """Return the name of the snapshot under the cursor; empty where there is none."""
-        return self.current.name if self.current is not None else ""
 
     # looking
 
@@ -183,6 +153,9 @@ class SnapshotsScreen(WorkScreen):
             )
         if self.snapshot_list.marked:
             text.append(f"  ·  {signs.MARKED} {len(self.snapshot_list.marked)} marked", variables["accent"])
+        if templates := self.lineage.templates:
+            took = signs.amount(sum(view.own for view in templates))
+            text.append(f"  ·  {signs.counted(len(templates), 'template')}, {took}", variables["vm-dim"])
         self.query_one("#title", Static).update(text, layout=False)
 
     def _show_nothing(self) -> None:
@@ -207,8 +180,14 @@ class SnapshotsScreen(WorkScreen):
         facts = self.query_one(Facts)
         if row is None:
             facts.show("", [Fact("", "Nothing is selected.", "dim")])
+        elif row.template is not None:
+            facts.show(row.text, self._template_facts(row.template))
         elif row.view is None:
             what = "The image that these machines were booted from."
+            if not self.lineage.snapshots:
+                what += (
+                    " There is no snapshot yet: s in the place of the machines (4) saves one of a machine."
+                )
             if row.gone:
                 what = "It was removed. What came of it does not need it."
             facts.show(row.text, [Fact("", row.damaged or what, "warn" if row.damaged else "dim")])
@@ -238,6 +217,18 @@ class SnapshotsScreen(WorkScreen):
         if view.checkpoint:
             found.append(Fact("kind", "a checkpoint that a run saved, for rewinding to that step"))
         return [*found, Fact("folder", str(view.folder))]
+
+    def _template_facts(self, view: TemplateView) -> list[Fact]:
+        clock = self.workbench.clock
+        return [
+            Fact("", "New machines of this shape are forked from it instead of booting. vmbench makes it."),
+            Fact("for", view.shape),
+            Fact("made", clock.ago(view.record.created)),
+            Fact("forked", clock.ago(view.used)),
+            Fact("size", f"{signs.amount(view.own)} its own, {signs.amount(view.shared)} shared"),
+            Fact("image", f"{view.record.image} {view.record.image_digest[:12]}"),
+            Fact("", "d removes it; vmbench gc removes those that nobody forked for long.", "dim"),
+        ]
 
     @on(LineList.Moved, "#snapshots")
     def _moved(self) -> None:
@@ -297,190 +288,3 @@ class SnapshotsScreen(WorkScreen):
             self.set_focus(self.snapshot_list)
         else:
             self.action_unmark()
-
-    # what is done with them
-
-    def why_not(self, action: str) -> str:
-        """Say why an action cannot be done now; empty when it can."""
-        house, row = self.workbench.house, self.current
-        if action == "cancel":
-            return "" if self.works else "Nothing goes on."
-        if action not in ("fork", "fork_terminal", "restore", "export", "copy", "remove", "import"):
-            return ""
-        if house.snapshots is None:
-            return "This workbench was opened without snapshots."
-        if action == "import" or (action == "remove" and self.snapshot_list.marked):
-            return ""
-        if row is None or not row.name:
-            return "No snapshot is selected."
-        if (work := self.work_on(row.name)) is not None and action == "remove":
-            return f"{work.what} goes on; c cancels it"
-        if row.damaged and action != "remove":
-            return f"{row.damaged}; d removes it"
-        if action in ("fork", "fork_terminal", "restore") and house.machines is None:
-            return "This workbench was opened without machines."
-        return ""
-
-    def action_fork(self) -> None:
-        """Start a machine from it, and show it among the machines."""
-        self._fork(self.workbench.show_machine)
-
-    def action_fork_terminal(self) -> None:
-        """Start a machine from it, and open a terminal in it."""
-        self._fork(self.workbench.open_terminal)
-
-    def _fork(self, then: Callable[[str], object]) -> None:
-        name, machines = self.selected_id(), self.workbench.house.machines
-        assert machines is not None
-
-        async def fork(work: Work) -> str:
-            machine = await machines.fork(name, "", work.phase)
-            if self.is_current:
-                then(machine)
-            return f"Forked {name}: {machine}. It stays until it is removed."
-
-        self.do(f"forking {name}", fork, subjects=[name], failed="Not forked")
-
-    def action_restore(self) -> None:
-        """Ask which machine shall become what the snapshot was."""
-        self.run_worker(self._restore(self.selected_id()), group="ask", exclusive=True, exit_on_error=False)
-
-    async def _restore(self, name: str) -> None:
-        machines = self.workbench.house.machines
-        assert machines is not None
-        try:
-            views = [view for view in await off_loop(machines.machines) if not refusal(view, "change")]
-        except Exception as error:
-            self.say_not("Not restored", [error])
-            return
-        if not views:
-            self.notify("There is no machine to restore. f forks the snapshot.", severity="warning")
-            return
-        by_id = {view.id: view for view in views}
-
-        def chosen(machine: str | None) -> None:
-            if machine:
-                self._confirm_restore(name, by_id[machine])
-
-        choices = [
-            Choice(view.id, view.id, hint=f"{view.state.value} {view.record.label}".strip()) for view in views
-        ]
-        self.app.push_screen(Choose(f"Restore {name} into which machine?", choices), chosen)
-
-    def _confirm_restore(self, name: str, view: MachineView) -> None:
-        machines = self.workbench.house.machines
-        assert machines is not None
-        up = view.pid is not None
-
-        async def restore(work: Work) -> str:
-            await machines.restore(view.id, name, stop=up, start=up, on_phase=work.phase)
-            return f"{view.id} is as {name} was" + (
-                "." if up else "; o in the place of the machines starts it."
-            )
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.do(f"restoring {name} into {view.id}", restore, subjects=[name], failed="Not restored")
-
-        loss = f"What {view.id} is now is lost: its disk and its memory. "
-        loss += "It is stopped and then goes on from the snapshot. " if up else ""
-        loss += "The snapshot stays."
-        self.app.push_screen(
-            Confirm(f"Restore {name} into {view.id}?", loss, yes="Restore", no="Leave"), answered
-        )
-
-    def action_export(self) -> None:
-        """Ask for a file and write it there."""
-        name = self.selected_id()
-
-        def check(text: str) -> None:
-            target = Path(text).expanduser()
-            if target.exists():
-                raise ValueError(f"{target} exists: choose another name")
-            if not target.parent.is_dir():
-                raise ValueError(f"there is no folder {target.parent}")
-
-        def answered(text: str | None) -> None:
-            async def export(work: Work) -> str:
-                target = Path(text or "").expanduser().absolute()
-                written = await self.api.export(name, target, work.bytes)
-                return f"Wrote {target}, {signs.amount(written)}."
-
-            if text:
-                self.do(f"exporting {name}", export, subjects=[name], failed="Not exported")
-
-        hint = f"for another host with the same accelerator · relative to {Path.cwd()}"
-        self.app.push_screen(
-            Ask(f"Write {name} to which file?", hint, value=name + SUFFIX, check=check), answered
-        )
-
-    def action_import(self) -> None:
-        """Ask for a file and read a snapshot from it."""
-
-        def check(text: str) -> None:
-            file, _ = _file_and_name(text)
-            if not file.is_file():
-                raise ValueError(f"there is no file {file}")
-
-        def answered(text: str | None) -> None:
-            async def read(work: Work) -> str:
-                file, name = _file_and_name(text or "")
-                record = await self.api.import_(file, name, work.bytes)
-                return f"Read {record.name}. f forks it."
-
-            if text:
-                self.do(f"reading {text}", read, failed="Not read")
-
-        hint = "FILE, or FILE as NAME to call it otherwise"
-        self.app.push_screen(Ask("Read a snapshot from which file?", hint, check=check), answered)
-
-    def action_copy(self) -> None:
-        """Copy the command that forks it."""
-        self.app.copy_to_clipboard(f"vmbench snapshot fork {self.selected_id()}")
-        self.notify(f"Copied: vmbench snapshot fork {self.selected_id()}", markup=False)
-
-    def action_remove(self) -> None:
-        """Delete what is marked, or the snapshot under the cursor, after a question."""
-        names = sorted(self.snapshot_list.marked) or [self.selected_id()]
-
-        async def one(name: str, work: Work) -> None:
-            await self.api.remove(name)
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.do_each(names, "removing", "Removed", one, failed="Not removed")
-
-        question = Confirm(f"Remove {listed(names)}?", self._loss(names), yes="Remove", no="Leave")
-        self.app.push_screen(question, answered)
-
-    def _loss(self, names: list[str]) -> str:
-        """Return what is lost with snapshots, and what stays."""
-        views = [view for view in self.lineage.snapshots if view.name in names]
-        freed = signs.amount(sum(view.own for view in views))
-        told = f"The saved {'state is' if len(names) == 1 else 'states are'} lost, {freed} given back."
-        if any(view.checkpoint for view in views):
-            told += (
-                " Its step can no longer be rewound to."
-                if len(names) == 1
-                else (" Steps with a removed checkpoint can no longer be rewound to.")
-            )
-        machines = [machine for name in names for machine in self.lineage.forks.get(name, ())]
-        children = [child for name in names for child in came_of(name, self.lineage.snapshots)]
-        stay = [
-            signs.counted(len(found), word)
-            for found, word in ((machines, "machine"), ([c for c in children if c not in names], "snapshot"))
-            if found
-        ]
-        if stay:
-            told += (
-                f" {' and '.join(stay)} that came of {'it' if len(names) == 1 else 'them'} stay as they are."
-            )
-        return told
-
-
-def _file_and_name(text: str) -> tuple[Path, str | None]:
-    """Read ``FILE`` or ``FILE as NAME``."""
-    file, separator, name = text.rpartition(" as ")
-    if not separator:
-        file, name = text, ""
-    return Path(file.strip()).expanduser().absolute(), name.strip() or None

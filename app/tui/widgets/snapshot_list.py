@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from rich.text import Text
 
@@ -57,6 +58,13 @@ class SnapshotList(LineList):
                 return True
         return False
 
+    def renamed(self, name: str, new: str) -> None:
+        """Let the cursor and the marks stay on a snapshot that is called otherwise now."""
+        if name in self.marked:
+            self.marked = self.marked - {name} | {new}
+        if self.current is not None and self.current.text == name:
+            self.rows[self.cursor] = replace(self.rows[self.cursor], text=new)
+
     def toggle_mark(self) -> None:
         """Mark the snapshot under the cursor, or take its mark away, and go on."""
         if self.current is not None and self.current.name:
@@ -93,7 +101,7 @@ class SnapshotList(LineList):
         """Return the cells of a row."""
         row = self.rows[index]
         if row.view is None:
-            yield from self._other(row, width)
+            yield from self._other(row, width) if row.template is None else self._template(row, width)
             return
         view, record = row.view, row.view.record
         marked = view.name in self.marked
@@ -123,6 +131,24 @@ class SnapshotList(LineList):
                 case "FORKS":
                     count = len(self.forks.get(view.name, ()))
                     yield Cell(_cell(str(count or ""), size, right), "live")
+
+    def _template(self, row: LineageRow, width: int) -> Row:
+        view = row.template
+        assert view is not None
+        yield Cell("   ")
+        for name, size in self._columns(width):
+            match name:
+                case "SNAPSHOT":
+                    yield Cell(_cell(f"{row.prefix}template of {view.shape}", size), "dim")
+                case "OWN":
+                    yield Cell(_cell(signs.amount(view.own), size, True), "dim")
+                case "SHARED":
+                    yield Cell(_cell(signs.amount(view.shared), size, True), "dim")
+                case "HOLDS":
+                    yield Cell(_cell("disk+ram", size), "dim")
+                case "AGE":
+                    age = self._clock.wall() - view.record.created
+                    yield Cell(_cell(signs.age(age), size, True), "dim")
 
     def _other(self, row: LineageRow, width: int) -> Row:
         if row.damaged:

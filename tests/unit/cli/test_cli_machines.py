@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
 import json
 import os
 import re
@@ -459,6 +461,72 @@ def test_names_that_no_snapshot_may_bear(bench: Bench, name: str) -> None:
     assert "use up to 100 letters" in done.err
     assert "\x1b" not in done.err
     assert bench.machine(machine).saves == 0
+
+
+def test_a_renamed_snapshot_stays_the_parent_of_what_came_of_it(bench: Bench) -> None:
+    name = bench.up()
+    bench.call("snapshot", "save", name, "one")
+    (fork,) = [row["id"] for row in json.loads(bench.call("snapshot", "fork", "one", "--json").out)]
+    bench.call("snapshot", "save", fork, "two")
+    assert "no snapshot is called 'none'" in bench.call("snapshot", "rename", "none", "new", code=1).err
+    assert "already called 'two'" in bench.call("snapshot", "rename", "one", "two", code=1).err
+    assert "called 'one' already" in bench.call("snapshot", "rename", "one", "one", code=1).err
+    assert "use up to 100 letters" in bench.call("snapshot", "rename", "one", "a b", code=1).err
+    run = "ck.20260101-000000-abcd.web-first.0"
+    assert "checkpoints" in bench.call("snapshot", "rename", "one", run, code=1).err
+    store = bench.desk.paths.machines
+    with (store / fork / "operation.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("app.engine.snapshots.RENAME_DEADLINE", 0.0)
+            busy = bench.call("snapshot", "rename", "one", "new", code=1)
+    assert f"{fork} came of it" in busy.err and "try again" in busy.err
+    assert "children  two" in bench.call("snapshot", "show", "one").out, "all is as it was"
+    told = bench.call("snapshot", "rename", "one", "new").out
+    assert told == "renamed one to new; vmbench snapshot rename new one takes it back\n"
+    rows = json.loads(bench.call("snapshot", "list", "--json").out)
+    assert [(row["name"], row["parent"]) for row in rows] == [("new", ""), ("two", "new")]
+    assert json.loads((store / fork / "machine.json").read_text())["parent"] == "new"
+    bench.call("snapshot", "export", "new", "new.vmsnap")
+    bench.call("snapshot", "rm", "-y", "new")
+    assert "imported new" in bench.call("snapshot", "import", "new.vmsnap").out
+    assert "children  two" in bench.call("snapshot", "show", "new").out
+
+
+def test_a_rename_that_fails_leaves_all_as_it_was(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = bench.up()
+    bench.call("snapshot", "save", name, "one")
+    (fork,) = [row["id"] for row in json.loads(bench.call("snapshot", "fork", "one", "--json").out)]
+    bench.call("snapshot", "save", fork, "two")
+    before = json.loads(bench.call("snapshot", "list", "--json").out)
+    rename = Path.rename
+
+    def full(path: Path, target: Path) -> Path:
+        if path.name == "one":
+            raise OSError(errno.EACCES, "Permission denied")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", full)
+    assert "cannot rename 'one'" in bench.call("snapshot", "rename", "one", "new", code=1).err
+    after = json.loads(bench.call("snapshot", "list", "--json").out)
+    assert [row | {"age": 0} for row in after] == [row | {"age": 0} for row in before]
+    machine = bench.desk.paths.machines / fork / "machine.json"
+    assert json.loads(machine.read_text())["parent"] == "one"
+
+
+def test_templates_are_listed_and_removed(bench: Bench) -> None:
+    bench.call("snapshot", "save", bench.up(), "one")
+    templates = bench.desk.paths.templates
+    templates.mkdir(parents=True, exist_ok=True)
+    (bench.desk.paths.snapshots / "one").rename(templates / "6f0c2a91e7d35b84aa19c0de")
+    assert "1 template, " in bench.call("snapshot", "list").out
+    assert json.loads(bench.call("snapshot", "list", "--json").out) == []
+    out = bench.call("snapshot", "list", "-a").out
+    assert "6f0c2a91e7d35b84aa19c0de" in out and "1 CPU, 256 MiB" in out
+    (row,) = json.loads(bench.call("snapshot", "list", "-a", "--json").out)
+    assert row["template"] is True and row["size"] > 0
+    assert "removed 6f0c" in bench.call("snapshot", "rm", "-y", "6f0c2a91e7d35b84aa19c0de").out
+    assert "template" not in bench.call("snapshot", "list").out
 
 
 def test_a_running_machine_is_not_restored_unless_it_may_be_stopped(bench: Bench) -> None:
