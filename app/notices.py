@@ -1,9 +1,13 @@
-"""What is told outside the workbench when a long run ends: a desktop notification, or a bell."""
+"""What is told when a long run ends to a person who looks elsewhere: a desktop notification, or a bell."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.engine.events import RunFinished
 
 _DESKTOP = {
     "iTerm.app": "osc9",
@@ -46,6 +50,30 @@ def sequence(way: str, title: str, body: str) -> str:
     if way == "osc777":
         return f"\x1b]777;notify;{title.replace(';', ',')};{body}\x07\x07"
     return "\x07" if way == "bell" else ""
+
+
+def worth_telling(finished: RunFinished, after: float) -> bool:
+    """Whether a run was long: it took ``after`` seconds or more, and nobody cancelled it."""
+    return finished.duration >= after and not finished.cancelled
+
+
+def run_ended(finished: RunFinished, took: str) -> tuple[str, str]:
+    """Return the title and the words of a notice that a run is over.
+
+    Args:
+        finished: How it ended.
+        took: Its duration in words.
+    """
+    counts = [f"{finished.passed} passed"]
+    for number, word in (
+        (finished.failed, "failed"),
+        (finished.errors, "error"),
+        (finished.skipped, "skipped"),
+    ):
+        if number:
+            counts.append(f"{number} {word}")
+    title = "Run cancelled" if finished.cancelled else "Run finished"
+    return title, f"{', '.join(counts)} in {took}."
 
 
 def _clean(text: str) -> str:

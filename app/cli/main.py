@@ -19,6 +19,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "watch": ("app.cli.watch", "Follow a run of another terminal, read-only."),
         "report": ("app.cli.report", "Write a report of a run: JUnit XML, JSON, Markdown or HTML."),
         "rewind": ("app.cli.rewind", "Fork a test's machine as it was before a step."),
+        "edit": ("app.cli.edit", "Open a test in your editor, and say what changed."),
         "record": ("app.cli.record", "Make a test of what is typed in a shell."),
         "commands": ("app.cli.commands", "List the commands that a run ran on your behalf."),
         "check": ("app.cli.check", "Check the registry and the settings; warnings count."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from registry.model import Keep
 if TYPE_CHECKING:
     from app.cli.faces import Face
     from app.engine.state import RunState
+    from app.settings import UiSettings
 
 EPILOG = """\b
 A filter is a part of a test's name, tag:NAME, group:NAME, or any of them after - to exclude. All of
@@ -39,6 +41,7 @@ Examples:
   vmbench run --from-step 4 web-login
   vmbench run --report result.xml --report result.html
   vmbench run --failed-of last         # only what failed the last time
+  vmbench run --notify                 # a notice or a bell at its end (settings ui.notify, ui.notify_after)
 
 \b
 Exit codes: 0 all passed, 1 failures or errors, 2 usage, 3 this host is not able,
@@ -101,6 +104,7 @@ Exit codes: 0 all passed, 1 failures or errors, 2 usage, 3 this host is not able
     help="Write a report: .xml (JUnit), .json, .md or .html. May be repeated.",
 )
 @click.option("--force", is_flag=True, help="Replace report files that are there already.")
+@click.option("--notify", is_flag=True, help="Tell this terminal's desktop when a long run is over.")
 @options.isolation
 @options.json_output
 @options.where
@@ -123,6 +127,7 @@ def command(
     failed_of: str | None,
     reports: tuple[Path, ...],
     force: bool,
+    notify: bool,
     isolation: str | None,
     as_json: bool,
     registry: str | None,
@@ -168,6 +173,7 @@ def command(
         project=project,
         reports=reports,
         force=force,
+        notify=notify,
     )
 
 
@@ -194,6 +200,7 @@ def run_tests(
     project: str | None = None,
     reports: Sequence[Path] = (),
     force: bool = False,
+    notify: bool = False,
 ) -> int:
     """Run what ``wanted`` selects, with the settings filled in, and return the exit code."""
     import dataclasses
@@ -220,12 +227,14 @@ def run_tests(
         engine = make_engine(place)
         found = await off_loop(engine.load)
         face = _face(as_json, plain=log_commands)
-        if not reports:
+        if not reports and not notify:
             return await run_headless(engine, found, wanted, face)
         keeping = KeepingFace(face)
         try:
             return await run_headless(engine, found, wanted, keeping)
         finally:
+            if notify:
+                await off_loop(_notify, keeping.state, place.settings.ui)
             await off_loop(_write_reports, keeping.state, reports, force)
 
     with _commands_on_stderr() if log_commands else contextlib.nullcontext():
@@ -252,6 +261,22 @@ def _write_reports(state: RunState, reports: Sequence[Path], force: bool) -> Non
     for file in reports:
         write_report(make_report(state, format_of(file), cut_off=state.finished is None), file, force=force)
         print(f"report: {file}", file=sys.stderr)
+
+
+def _notify(state: RunState, settings: UiSettings) -> None:
+    """Tell the terminal that a long run is over, if one of our streams is a terminal."""
+    from app.cli.text import duration
+    from app.notices import run_ended, sequence, way_of, worth_telling
+
+    finished = state.finished
+    if finished is None or not worth_telling(finished, settings.notify_after):
+        return
+    title, words = run_ended(finished, duration(finished.duration))
+    for stream in (sys.stderr, sys.stdout):
+        if stream.isatty():
+            stream.write(sequence(way_of(settings.notify, os.environ), f"vmbench: {title}", words))
+            stream.flush()
+            return
 
 
 @contextlib.contextmanager

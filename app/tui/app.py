@@ -22,14 +22,14 @@ from textual.driver import Driver
 from textual.notifications import Notify
 from textual.screen import ModalScreen, Screen
 
-from app import editor
+from app import editing, editor
 from app.engine.api import EngineApi, RunOptions
 from app.engine.commands import CommandLog
 from app.engine.events import Outcome
 from app.engine.house import House
 from app.engine.latency.hostload import HostLoad
 from app.engine.trends import trends
-from app.notices import sequence, way_of
+from app.notices import run_ended, sequence, way_of, worth_telling
 from app.settings import Settings
 from app.tui import keymap, places, signs, theme
 from app.tui.acting import Edit, edit_file
@@ -64,6 +64,8 @@ if TYPE_CHECKING:
 
 TOASTS = 3
 """Notices that are shown at the same time, at most."""
+EDITS_TOLD = 3
+"""Changes, and problems, of an edited file that are told in full."""
 THEMES_PERIOD = 1.0
 """Seconds between two looks at the person's own themes."""
 MEMORY_PERIOD = 2.0
@@ -144,8 +146,8 @@ class Workbench(App[int]):
         """Every screen that shows a run."""
         self.edit_with: Edit = editor.edit
         """How a file is opened in an editor."""
-        self._edited: Path | None = None
-        """The file that was just edited, until it is read again."""
+        self._edited: tuple[Path, Registry] | None = None
+        """The file that was just edited and the registry of before, until it is read again."""
         self.walk: Walk = walk_in
         """How the screen is given to a machine."""
         self.ending: asyncio.Task[None] | None = None
@@ -547,22 +549,13 @@ class Workbench(App[int]):
             self.notify("The run's events ended early.", title="Run", severity="error")
             return
         bad = finished.failed + finished.errors
-        counts = [f"{finished.passed} passed"]
-        for number, word in (
-            (finished.failed, "failed"),
-            (finished.errors, "error"),
-            (finished.skipped, "skipped"),
-        ):
-            if number:
-                counts.append(f"{number} {word}")
-        words = f"{', '.join(counts)} in {signs.duration(finished.duration)}."
-        title = "Run cancelled" if finished.cancelled else "Run finished"
+        title, words = run_ended(finished, signs.duration(finished.duration))
         self.notify(
             words,
             title=title,
             severity="error" if bad else "warning" if finished.cancelled else "information",
         )
-        if finished.duration >= self.settings.ui.notify_after and not finished.cancelled:
+        if worth_telling(finished, self.settings.ui.notify_after):
             self.tell_outside(title, words)
 
     def tell_outside(self, title: str, words: str) -> None:
@@ -668,23 +661,32 @@ class Workbench(App[int]):
             step: Index of its step to go to.
             line: Where to go instead.
         """
+        before = self.rows.registry
         try:
             await edit_file(self, file, key, step, line, self.edit_with)
         except Exception as error:
             self._say_not("Not edited", error)
             return
-        self._edited = file
+        if before is not None:
+            self._edited = file, before
         self.load_registry()
 
     def _tell_edited(self, registry: Registry) -> bool:
-        """Say what is wrong with a file that was just edited; return whether something is."""
-        file, self._edited = self._edited, None
-        wrong = [p for p in registry.errors() if p.file == file]
-        for problem in wrong[:3]:
+        """Say what is different and wrong in a file that was just edited; return whether anything is."""
+        edited, self._edited = self._edited, None
+        if edited is None:
+            return False
+        file, before = edited
+        done = editing.outcome(before, registry, file)
+        if done.changes:
+            more = len(done.changes) - EDITS_TOLD
+            told = [*done.changes[:EDITS_TOLD], *([f"and {more} more"] if more > 0 else [])]
+            self.notify("\n".join(told), title="Changed", markup=False)
+        for problem in done.problems[:EDITS_TOLD]:
             place = f"{problem.file.name}{f':{problem.line}' if problem.line else ''} {problem.key}".rstrip()
             text = "\n".join(filter(None, (place, problem.message, problem.remedy)))
             self.notify(text, title="It cannot run like this", severity="error", timeout=15, markup=False)
-        return bool(wrong)
+        return bool(done.problems or done.changes)
 
     @work(group="machine", exclusive=True, exit_on_error=False)
     async def rewind(self, test: str, step: int | None) -> None:

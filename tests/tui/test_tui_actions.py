@@ -154,6 +154,18 @@ async def test_an_edited_file_that_cannot_run_is_explained(tmp_path) -> None:
         await pilot.press("e")
         await until(pilot, lambda: any("has no steps\nadd one" in text for text in told(app)))
         assert app.tests_screen.chosen_test().file == file
+
+        def mend(_file, _line):
+            tests = [
+                dataclasses.replace(t, summary="mended") if t.name == name else t
+                for t in engine.registry.tests
+            ]
+            engine.registry = dataclasses.replace(engine.registry, tests=tuple(tests))
+
+        name = app.tests_screen.chosen_test().name
+        app.edit_with = mend
+        await pilot.press("e")
+        await until(pilot, lambda: f"{name}: summary" in told(app))
         lines = []
         app.edit_with = lambda _file, line: lines.append(line)
         await pilot.press("home", "down", "e")

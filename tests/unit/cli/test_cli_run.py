@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
+import sys
 import threading
 from collections.abc import Mapping
 
@@ -259,3 +261,15 @@ def test_the_commands_of_a_run_are_listed(desk):
     assert desk.call("commands", "--machine", "x").out == ""
     assert [json.loads(line)["id"] for line in desk.call("commands", "--json").out.splitlines()] == ["1", "2"]
     assert desk.call("commands", "1999").code == 1
+
+
+def test_the_end_of_a_long_run_is_told_to_the_terminal(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VMBENCH_NOTIFY", "osc9")
+    monkeypatch.setenv("VMBENCH_NOTIFY_AFTER", "0")
+    assert "\x1b" not in desk.call("run", "--notify").err, "no terminal, no notice"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    told = desk.call("run", "--notify").err
+    assert re.search(r"\x1b\]9;vmbench: Run finished: 2 passed in [^\x1b\x07]+\.\x07\x07", told)
+    assert "\x1b" not in desk.call("run").err
+    monkeypatch.setenv("VMBENCH_NOTIFY_AFTER", "1000")
+    assert "\x1b" not in desk.call("run", "--notify").err
