@@ -51,6 +51,7 @@ from app.tui.run_session import RunSession
 from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Closing, Confirm, Help, Report
 from app.tui.screens.tests import TestsScreen
+from app.tui.stacked import Stacked
 from app.tui.terminals import TerminalOptions, machine_screen, play_one_of
 from app.tui.test_rows import Sort, TestRows
 from app.tui.user_themes import UserThemes, load_themes, stamp_of
@@ -78,7 +79,7 @@ FRAME = 1 / 15
 """Seconds between two redraws of a run, at least."""
 
 
-class Workbench(App[int]):
+class Workbench(Stacked):
     """The workbench.
 
     Args:

@@ -15,6 +15,7 @@ from textual.binding import BindingType
 
 from app.tui import theme
 from app.tui.exported_size import forget_exported_size
+from app.tui.stacked import Stacked
 from app.tui.terminals import TerminalOptions, machine_screen, play_one_of
 from backends.base import Machine
 
@@ -22,7 +23,7 @@ GONE_LIMIT = 3.0
 """Seconds the app has to end by itself after its terminal went away."""
 
 
-class Attached(App[int]):
+class Attached(Stacked):
     """Panes in a machine.
 
     Args:

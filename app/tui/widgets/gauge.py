@@ -27,6 +27,7 @@ class Gauge(Static):
     def __init__(self) -> None:
         super().__init__(markup=False)
         self._told = ""
+        self._width = 0
         self.display = False
 
     @property
@@ -48,7 +49,7 @@ class Gauge(Static):
     def look(self) -> None:
         """Tell the figures, unless a key waits for its paint: that comes first."""
         feel = self.workbench.feel
-        if feel is None or feel.waiting or not self.screen.is_current:
+        if feel is None or feel.waiting or self.app.screen is not self.screen:
             return
         figures = feel.figures()
         if figures is None:
@@ -62,7 +63,8 @@ class Gauge(Static):
             load += f", {guests} guest{'' if guests == 1 else 's'}"
         text = f"key p50 {milliseconds(p50)} p99 {milliseconds(p99)} ms{' slow' if slow else ''} · {load}"
         if text != self._told:
-            wider = len(text) != len(self._told)  # else the screen need not be laid out anew
-            self._told = text
+            wider = len(text) > self._width  # a narrower text keeps its room: nothing is laid out anew
+            self._told, self._width = text, max(len(text), self._width)
             self.display = True
-            self.update(Text(text, style=self.app.theme_variables["warning"] if slow else ""), layout=wider)
+            style = self.app.theme_variables["warning"] if slow else ""
+            self.update(Text(text.rjust(self._width), style=style), layout=wider)
