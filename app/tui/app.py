@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.notifications import Notify
@@ -33,6 +33,7 @@ from app.notices import run_ended, sequence, way_of, worth_telling
 from app.settings import Settings
 from app.tui import keymap, places, signs, theme
 from app.tui.acting import Edit, edit_file
+from app.tui.base_app import BaseApp
 from app.tui.clock import Clock
 from app.tui.exported_size import forget_exported_size
 from app.tui.feel import Feel
@@ -51,7 +52,6 @@ from app.tui.run_session import RunSession
 from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Closing, Confirm, Help, Report
 from app.tui.screens.tests import TestsScreen
-from app.tui.stacked import Stacked
 from app.tui.terminals import TerminalOptions, machine_screen, play_one_of
 from app.tui.test_rows import Sort, TestRows
 from app.tui.user_themes import UserThemes, load_themes, stamp_of
@@ -79,7 +79,7 @@ FRAME = 1 / 15
 """Seconds between two redraws of a run, at least."""
 
 
-class Workbench(Stacked):
+class Workbench(BaseApp):
     """The workbench.
 
     Args:

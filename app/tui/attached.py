@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import work
-from textual.app import App
 from textual.binding import BindingType
 
 from app.tui import theme
+from app.tui.base_app import BaseApp
 from app.tui.exported_size import forget_exported_size
-from app.tui.stacked import Stacked
 from app.tui.terminals import TerminalOptions, machine_screen, play_one_of
 from backends.base import Machine
 
@@ -23,7 +22,7 @@ GONE_LIMIT = 3.0
 """Seconds the app has to end by itself after its terminal went away."""
 
 
-class Attached(Stacked):
+class Attached(BaseApp):
     """Panes in a machine.
 
     Args:

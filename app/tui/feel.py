@@ -137,6 +137,10 @@ class Ear:
             self._texts.clear()
             self._feel.wrote(text)
 
+    def typed(self, begun: float, character: str) -> None:
+        """Take note of a character that was read and goes past the driver."""
+        self._feel.key(begun, character)
+
     def beside(self, text: str) -> None:
         """Take note of what was written to the terminal, but not here."""
         if self._feel.waiting:

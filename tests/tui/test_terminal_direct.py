@@ -7,11 +7,11 @@ import random
 
 import pytest
 from textual import events
-from textual.app import App
-from textual.drivers.linux_driver import LinuxDriver
 from textual.widgets import Static
 
 from app.tui import theme
+from app.tui.base_app import BaseApp
+from app.tui.driver import OuterDriver
 from app.tui.screens.terminal import TerminalScreen
 from app.tui.terminal import direct
 from tests.tui.real_outer import on_real_outer
@@ -43,7 +43,7 @@ class Source:
         pass
 
 
-class Host(App[None]):
+class Host(BaseApp):
     """An app with terminals over sources that the test holds."""
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ async def test_all_that_is_used_of_textual_is_there(monkeypatch) -> None:
     async with on_real_outer(Host(), monkeypatch) as outer:
         screen = await started(outer)
         app, driver, pane = outer.app, outer.app._driver, screen.panes[0]
-        assert type(driver) is LinuxDriver
+        assert type(driver) is OuterDriver
         assert driver.send_message.__func__ is direct.Keyboard._read
         assert direct._idle(driver._writer_thread) in (True, False)
         assert driver._writer_thread._queue.maxsize > direct.MOST_WAITING

@@ -77,7 +77,7 @@ async def test_vim(tmp_path) -> None:
     async with shown(tmp_path, "vim", "-u", "NONE", "-N", "text") as outer:
         await outer.until(lambda text: "line 23\n" in text and '"text"' in text, "the text")
         outer.type("50GIhello \x1b")
-        await outer.until(lambda text: "hello line 50\n" in text, "what was typed")
+        await outer.until(lambda text: "hello line 50\n" in text and "INSERT" not in text, "what was typed")
         outer.resize(70, 40)
         await outer.until(lambda text: "line 35\n" in text, "more lines")
         outer.type(":split\r:help\r")

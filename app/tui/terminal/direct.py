@@ -1,7 +1,7 @@
 """The outer terminal past Textual's queues: rows written straight to it, keys taken before they wait.
 
-All that is known of Textual's inside is known here, for the versions named in ``KNOWN``; with any other, and
-wherever a gate is shut, painting and keys go Textual's own way.
+What is known of Textual's inside is known here and in the driver, for the versions named there; with any
+other, and wherever a gate is shut, painting and keys go Textual's own way.
 """
 
 from __future__ import annotations
@@ -11,26 +11,22 @@ import contextlib
 import contextvars
 import os
 import select
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any, Protocol
 
-import textual
 from textual import events
 from textual.app import App
 from textual.color import Color
 from textual.drivers._writer_thread import WriterThread
-from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Offset, Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from app.tui.driver import OuterDriver, known
 from app.tui.feel import Ear
-
-KNOWN = ("8.2.",)
-"""Beginnings of the versions of Textual whose inside is as it is used here."""
 
 MOST_WAITING = 3
 """Pieces that wait for the outer terminal, from which on frames are dropped: 30 would block the app."""
@@ -43,16 +39,10 @@ _CUT_LIMIT = 0.05
 """Seconds to wait for room for the end of a character."""
 
 
-@lru_cache(1)
-def known() -> bool:
-    """Return whether this version of Textual is one of those whose inside is known."""
-    return textual.__version__.startswith(KNOWN)
-
-
-def _driver(app: App[Any]) -> LinuxDriver | None:
+def _driver(app: App[Any]) -> OuterDriver | None:
     """Return the driver of a real terminal in full-screen mode, if that is what the app has."""
     driver = app._driver
-    return driver if type(driver) is LinuxDriver and known() else None
+    return driver if isinstance(driver, OuterDriver) and known() else None
 
 
 def backed_up(app: App[Any]) -> bool:
@@ -72,7 +62,7 @@ class _Outlet:
         self._fd = -1
         self._writer: WriterThread | None = None
 
-    def write(self, driver: LinuxDriver, text: str) -> None:
+    def write(self, driver: OuterDriver, text: str) -> None:
         """Write, or leave what cannot be written now to the driver."""
         writer = driver._writer_thread
         if writer is not self._writer:
@@ -110,7 +100,7 @@ class _Outlet:
         self._fd, self._writer = -1, None
 
 
-def _open_terminal(driver: LinuxDriver) -> int:
+def _open_terminal(driver: OuterDriver) -> int:
     file = driver._file
     if file is None:
         return -1
@@ -218,7 +208,7 @@ class Painter:
         strips = widget.render_lines(region)
         return [strips[y - first] for y in rows]
 
-    def _open(self, app: App[Any], driver: LinuxDriver) -> bool:
+    def _open(self, app: App[Any], driver: OuterDriver) -> bool:
         """Return whether what is written over the widget's region is what the compositor would show there."""
         if not app._running or app._closed or app._batch_count or app._exit:
             return False
@@ -264,6 +254,10 @@ class Painter:
 class KeyTaker(Protocol):
     """A widget that takes keys at once."""
 
+    def type_text(self, character: str, note: Callable[[], None]) -> bool:
+        """Type a printable character from the input thread; ``note`` is called before it is written."""
+        ...
+
     def type_now(self, event: events.Key) -> bool:
         """Type a key from the input thread, if nothing but typing it is to be done; return whether it was."""
         ...
@@ -299,7 +293,7 @@ class Keyboard:
         self._barrier = 0
         """Number of what went into the app's queue and was not acted on yet; 0 for nothing."""
         self._barriers = 0
-        self._driver: LinuxDriver | None = None
+        self._driver: OuterDriver | None = None
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
 
@@ -310,6 +304,7 @@ class Keyboard:
             return False
         self._driver = driver
         setattr(driver, "send_message", self._read)  # noqa: B010 - a method, as far as mypy knows
+        setattr(driver, "quick", self._quick)  # noqa: B010
         return True
 
     def detach(self) -> None:
@@ -317,6 +312,23 @@ class Keyboard:
         driver, self._driver = self._driver, None
         if driver is not None:
             delattr(driver, "send_message")
+            delattr(driver, "quick")
+
+    def _quick(self, character: str) -> bool:
+        """Type a character that was read alone; runs in the thread that reads."""
+        if self._handed != self._done or not self._app.app_focus:
+            return False
+        taker, driver = self._taker(), self._driver
+        if taker is None or driver is None:
+            return False
+        ear: object = driver._file
+        begun = time.monotonic()
+
+        def note() -> None:
+            if isinstance(ear, Ear):
+                ear.typed(begun, character)
+
+        return taker.type_text(character, note)
 
     def _read(self, message: Message) -> None:
         """Take what the input thread read; runs in that thread."""

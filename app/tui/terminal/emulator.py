@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from app.tui.terminal.cells import Row
@@ -188,19 +189,9 @@ class PyteEmulator:
     @property
     def modes(self) -> Modes:
         """What the program asked for."""
-        screen, private = self.screen, self.screen.private
-        return Modes(
-            application_cursor=1 in private,
-            application_keypad=screen.keypad or 66 in private,
-            newline=screen.newline,
-            bracketed_paste=2004 in private,
-            focus_events=1004 in private,
-            mouse=screen.mouse,
-            mouse_sgr=1006 in private,
-            alternate=screen.alternate,
-            alternate_scroll=1007 in private,
-            reverse=5 in private,
-            synchronized=2026 in private,
+        screen = self.screen
+        return _modes(
+            frozenset(screen.private), screen.keypad, screen.newline, screen.mouse, screen.alternate
         )
 
     @property
@@ -208,7 +199,7 @@ class PyteEmulator:
         """Where the cursor is."""
         screen = self.screen
         at = screen.cursor
-        return Cursor(min(at.x, screen.columns - 1), at.y, not at.hidden, screen.cursor_shape)
+        return _cursor(min(at.x, screen.columns - 1), at.y, not at.hidden, screen.cursor_shape)
 
     def take(self) -> Update:
         """Return what changed since the last call."""
@@ -230,3 +221,24 @@ class PyteEmulator:
         if isinstance(row, PackedRow):
             row = self.screen.history[index] = unpack(row)
         return row
+
+
+# Both are asked for several times with every key, and hardly ever new.
+_cursor = lru_cache(4096)(Cursor)
+
+
+@lru_cache(256)
+def _modes(private: frozenset[int], keypad: bool, newline: bool, mouse: int, alternate: bool) -> Modes:
+    return Modes(
+        application_cursor=1 in private,
+        application_keypad=keypad or 66 in private,
+        newline=newline,
+        bracketed_paste=2004 in private,
+        focus_events=1004 in private,
+        mouse=mouse,
+        mouse_sgr=1006 in private,
+        alternate=alternate,
+        alternate_scroll=1007 in private,
+        reverse=5 in private,
+        synchronized=2026 in private,
+    )

@@ -61,13 +61,14 @@ def strip_of(
         focused: Whether keys go to this terminal; otherwise its cursor is only underlined.
         marked: Columns from and up to, and the background they are shown on.
     """
-    cells = list(row[:width])
+    drawn = min(len(row), width)
+    while drawn and row[drawn - 1] is BLANK:
+        drawn -= 1
+    if cursor is not None or marked:
+        drawn = min(max(drawn, *(stop for _, stop, _ in marked), -1 if cursor is None else cursor + 1), width)
+    cells = [*row[:drawn], *[BLANK] * (drawn - len(row))]
+    cuts = [0, drawn] if cursor is None and not marked else _cuts(cells, cursor, marked)
     segments: list[Segment] = []
-    if cursor is None and not marked:
-        cuts = [0, len(cells)]
-    else:
-        cells += [BLANK] * (width - len(cells))
-        cuts = _cuts(cells, cursor, marked)
     for begin, end in pairwise(cuts):
         for cell_style, run in groupby(cells[begin:end], key=_style):
             style = rich_style(cell_style, palette, reverse)
@@ -82,8 +83,11 @@ def strip_of(
                 text = text.replace("\ufe0f", "")
             if text:
                 segments.append(Segment(text, style))
-    if len(cells) < width:
-        segments.append(Segment(" " * (width - len(cells)), rich_style(PLAIN, palette, reverse)))
+    if drawn < width:
+        blanks, style = " " * (width - drawn), rich_style(PLAIN, palette, reverse)
+        if segments and segments[-1].style is style:
+            blanks = segments.pop().text + blanks
+        segments.append(Segment(blanks, style))
     return Strip(segments, width)
 
 

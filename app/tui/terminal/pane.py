@@ -528,20 +528,34 @@ class TerminalPane(Widget, can_focus=True):
         else:
             self.take_key(event)
 
-    def type_now(self, event: events.Key) -> bool:
-        """Type a key at once if the program gets it and nothing else is to be done; runs in any thread."""
+    def _typed_into(self) -> LocalPty | None:
+        """Return what a key goes into now if nothing else is to be done with it; asked in any thread."""
         source = self.source
         if (
             not isinstance(source, LocalPty)
             or self.recorder is not None
             or self.reading
             or self._prefixed
-            or event.key == self.prefix
             or self._typing is not None
             or self._view is not None
             or self._selected is not None
             or not self.only_typed()
         ):
+            return None
+        return source
+
+    def type_text(self, character: str, note: Callable[[], None]) -> bool:
+        """Type a character at once, if it is only typed; ``note`` is called first; runs in any thread."""
+        source = self._typed_into() if "+" in self.prefix else None
+        if source is None:
+            return False
+        note()
+        return source.write_now(character.encode())
+
+    def type_now(self, event: events.Key) -> bool:
+        """Type a key at once if the program gets it and nothing else is to be done; runs in any thread."""
+        source = self._typed_into() if event.key != self.prefix else None
+        if source is None:
             return False
         data = encode_key(event.key, event.character, self.model.modes)
         return bool(data) and source.write_now(data)

@@ -1,12 +1,12 @@
-"""What screens that are covered cost."""
+"""What the apps share: covered screens, the driver."""
 
 from __future__ import annotations
 
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
+from app.tui.base_app import BaseApp
 from app.tui.screenshots import until
-from app.tui.stacked import Stacked
 
 
 class Bottom(Screen):
@@ -23,7 +23,7 @@ def shown(app) -> str:
 
 
 async def test_an_opaque_screen_is_not_painted_for_what_it_covers() -> None:
-    app = Stacked()
+    app = BaseApp()
     async with app.run_test() as pilot:
         bottom = Bottom()
         await app.push_screen(bottom)

@@ -1,0 +1,30 @@
+"""What the workbench and panes without it share of an app."""
+
+from __future__ import annotations
+
+from textual.app import App
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+from textual.screen import Screen
+
+from app.tui.driver import OuterDriver, known
+
+
+class BaseApp(App[int]):
+    """An app whose hidden screens cost nothing, and whose keys can be typed as they are read."""
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return the driver that reads keys quickly, where it can be used."""
+        found = super().get_driver_class()
+        return OuterDriver if found is LinuxDriver and known() else found
+
+    @property
+    def _background_screens(self) -> list[Screen[object]]:
+        """The screens that can be seen behind the topmost one.
+
+        Textual counts the screen below the topmost one among them, however opaque that is, and paints the
+        whole topmost one again with everything that changes below.
+        """
+        if self._screen_stack[-1].styles.background.a == 1:
+            return []
+        return super()._background_screens

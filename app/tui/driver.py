@@ -1,0 +1,85 @@
+"""Textual's driver for a real terminal, which hands on plain characters before anything is made of them."""
+
+from __future__ import annotations
+
+import os
+import select
+from codecs import getincrementaldecoder
+from functools import lru_cache
+from typing import Any
+
+import textual
+from textual._xterm_parser import XTermParser
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+
+KNOWN = ("8.2.",)
+"""Beginnings of the versions of Textual whose inside is as it is used here and by what paints straight."""
+
+_LOOK = 0.1
+"""Seconds between two looks whether to stop."""
+_MOST = 4096
+_LONGEST_MARK = len("\x1b[200~") - 1
+
+
+@lru_cache(1)
+def known() -> bool:
+    """Return whether this version of Textual is one of those whose inside is known."""
+    return textual.__version__.startswith(KNOWN)
+
+
+class PasteWatch:
+    """Knows from what is read whether it is in the midst of pasted text, wherever reads cut it."""
+
+    def __init__(self) -> None:
+        self.pasting = False
+        self._tail = ""
+
+    def heard(self, text: str) -> None:
+        """Take note of what was read."""
+        seen = self._tail + text
+        begun, ended = seen.rfind("\x1b[200~"), seen.rfind("\x1b[201~")
+        if begun != ended:
+            self.pasting = begun > ended
+        self._tail = seen[-_LONGEST_MARK:]
+
+
+class OuterDriver(LinuxDriver):
+    """The driver; a plain character may be taken by ``quick`` in the thread that reads it."""
+
+    def __init__(
+        self,
+        app: App[Any],
+        *,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+
+    def quick(self, character: str) -> bool:
+        """Be asked with a printable character whether it is done with; in the thread that reads."""
+        return False
+
+    def run_input_thread(self) -> None:
+        """Read until told to stop; stands in for Textual's own loop, which makes an event of everything."""
+        parser = XTermParser(self._debug)
+        decode = getincrementaldecoder("utf-8")().decode
+        watch = PasteWatch()
+        while True:
+            last = self.exit_event.is_set()
+            if select.select([self.fileno], [], [], _LOOK)[0]:
+                text = decode(os.read(self.fileno, _MOST), final=last)
+                # Between two keys the parser waits for one without a limit; in an escape sequence it has one.
+                idle = parser._awaiting.timeout is None and not watch.pasting
+                if len(text) == 1 and idle and text.isprintable() and self.quick(text):
+                    continue
+                watch.heard(text)
+                for message in parser.feed(text) if text else ():
+                    self.process_message(message)
+            for message in parser.tick():
+                self.process_message(message)
+            if last:
+                break
+        for _ in parser.feed(""):
+            pass
