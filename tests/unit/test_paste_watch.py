@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from app.tui.driver import PasteWatch
 
-PIECES = st.lists(st.sampled_from(["\x1b[200~", "\x1b[201~", "a", "\x1b", "[20", "0~", "\x1b[A"]), max_size=12)
+PIECES = st.lists(
+    st.sampled_from(["\x1b[200~", "\x1b[201~", "a", "\x1b", "[20", "0~", "\x1b[A"]), max_size=12
+)
 
 
 @given(PIECES, st.lists(st.integers(1, 7), min_size=1))
