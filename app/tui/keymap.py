@@ -96,7 +96,6 @@ SCOPES: dict[str, tuple[Key, ...]] = {
             "Go to the run: the one going on, or the last.",
             True,
         ),
-        Key("tests.zoom", "z", "zoom", "zoom", "Give the focused pane the whole screen, and back."),
         Key("tests.back", "escape", "back", "back", "Close the details, clear the filter, then the marks."),
     ),
     "run": (
@@ -184,7 +183,6 @@ SCOPES: dict[str, tuple[Key, ...]] = {
             "Copy the selection, the step's output, or the console in view.",
         ),
         Key("run.consoles", "M", "consoles", "merged", "The consoles of all machines as one, by time."),
-        Key("run.zoom", "z", "zoom", "zoom", "Give the focused pane the whole screen, and back.", True),
         Key("run.back", "escape", "back", "tests", "Back to the tests; the run goes on.", True),
     ),
     "commands": (
@@ -211,6 +209,7 @@ SCOPES: dict[str, tuple[Key, ...]] = {
             "close pane",
             "Close the focused pane, or open it again.",
         ),
+        Key("panes.zoom", "z", "zoom", "zoom", "Give a pane the whole screen, and back."),
         Key("panes.even", "equals_sign", "even", "panes as at first", "Put all rules back, open every pane."),
         Key(
             "panes.jump",
@@ -218,6 +217,18 @@ SCOPES: dict[str, tuple[Key, ...]] = {
             "jump",
             "jump",
             "Show a letter on every row and a number on every pane.",
+        ),
+        *(
+            Key(
+                f"panes.go-{number}",
+                f"alt+{number}",
+                f"go_pane({number})",
+                f"pane {number}",
+                "Go to a pane by its number; alt with a digit needs a terminal with kitty's key protocol."
+                if number == 1
+                else "",
+            )
+            for number in range(1, 10)
         ),
     ),
     "latency": (
@@ -249,7 +260,6 @@ SCOPES: dict[str, tuple[Key, ...]] = {
         Key("machines.unmark", "u", "unmark", "unmark", "Take all marks away."),
         Key("machines.filter", "slash", "filter", "filter", "Filter: words of any column, -not.", True, True),
         Key("machines.cancel", "c", "cancel", "cancel", "Cancel what goes on with it, or began last."),
-        Key("machines.zoom", "z", "zoom", "zoom", "Give the console the whole screen, and back."),
         Key(
             "machines.back", "escape", "back", "back", "Close the console, clear the filter, then the marks."
         ),

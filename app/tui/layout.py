@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from textual import events
+from textual.content import Content
 from textual.css.query import NoMatches
 from textual.widget import Widget
 
@@ -42,6 +43,13 @@ class Layout:
     """Share of what is before a rule, by the split's id and its direction."""
     closed: set[str] = field(default_factory=set)
     """Panes that are closed."""
+    zoomed: set[str] = field(default_factory=set)
+    """Panes that have the whole screen, one of a screen at most."""
+
+
+def numbered(number: int, title: str) -> Content:
+    """Return a pane's title with its number; what looks like markup is text."""
+    return Content.assemble((f"{number} ", "dim"), title)
 
 
 class PanedScreen(VmScreen):
@@ -52,24 +60,65 @@ class PanedScreen(VmScreen):
     SPLITS: ClassVar[tuple[Split, ...]] = ()
 
     _dragged: Split | None = None
-    _drag_moved = False
     _wide: bool | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._titles: dict[str, str] = {}
 
     @property
     def panes_layout(self) -> Layout:
         """Where the rules of all screens are."""
         return self.workbench.memory.layout
 
+    @property
+    def panes(self) -> list[Widget]:
+        """The panes, in the order of their numbers."""
+        return [self.query_one(f"#{pane}") for pane in self.PANES]
+
+    @property
+    def zoomed(self) -> str:
+        """Id of the pane that has the whole screen; empty for none."""
+        return next((pane for pane in self.PANES if pane in self.panes_layout.zoomed), "")
+
+    def entitle(self, pane: str, *words: str) -> None:
+        """Put a pane's number and some words, which are no markup, into its title."""
+        title = " · ".join(filter(None, words))
+        if self._titles.get(pane) != title:  # a new title draws the whole pane
+            self._titles[pane] = title
+            self.query_one(f"#{pane}").border_title = numbered(self.PANES.index(pane) + 1, title)
+
     def lay_out(self) -> None:
         """Put the rules where they belong."""
         for split in self.SPLITS:
             self._lay(split)
+        zoomed = self.zoomed
+        self.set_class(bool(zoomed), "-zoom")
+        focused = self._pane_with(self.focused)
+        if zoomed and focused is not None and focused.id != zoomed:
+            self.focus_in(self.query_one(f"#{zoomed}"))
+
+    def focus_in(self, pane: Widget) -> None:
+        """Focus a pane, or the first thing in it that takes the focus."""
+        widget = self._focusable(pane)
+        if widget is not None:
+            self.set_focus(widget)
+
+    @staticmethod
+    def _focusable(pane: Widget) -> Widget | None:
+        return next((widget for widget in (pane, *pane.query("*")) if widget.focusable), None)
+
+    def _pane_with(self, widget: Widget | None) -> Widget | None:
+        """Return the pane that a widget is or is in."""
+        panes = self.panes
+        nodes = widget.ancestors_with_self if widget is not None else ()
+        return next((node for node in nodes if isinstance(node, Widget) and node in panes), None)
 
     def _axis(self, split: Split) -> str:
         return "x" if split.turns and self.app.size.width >= 110 else "y"
 
     def _lay(self, split: Split) -> None:
-        closed = self.panes_layout.closed
+        closed, zoomed = self.panes_layout.closed, self.zoomed
         try:
             firsts = [self.query_one(f"#{name}") for name in split.first]
             second = self.query_one(f"#{split.second}")
@@ -81,6 +130,17 @@ class PanedScreen(VmScreen):
             firsts[0].set_class(one_closed, "-closed")
         if split.second in self.PANES:
             second.set_class(other_closed, "-closed")
+        if zoomed:
+            inside = [node for node in self.query_one(f"#{zoomed}").ancestors_with_self if node.is_attached]
+            zoomed_first, zoomed_second = any(one in inside for one in firsts), second in inside
+            for widget in firsts:
+                widget.set_class(zoomed_second, "-away")
+            second.set_class(zoomed_first, "-away")
+            one_closed, other_closed = one_closed or zoomed_second, other_closed or zoomed_first
+        else:
+            for widget in (*firsts, second):
+                widget.remove_class("-away")
+        second.set_class(one_closed, "-alone")
         axis = self._axis(split)
         share = self.panes_layout.shares.get(f"{split.id}:{axis}")
         for widget in (*firsts, second):
@@ -159,7 +219,45 @@ class PanedScreen(VmScreen):
             for axis in "xy":
                 self.panes_layout.shares.pop(f"{split.id}:{axis}", None)
         self.panes_layout.closed -= set(self.PANES)
+        self.panes_layout.zoomed -= set(self.PANES)
         self.lay_out()
+
+    def zoom_target(self) -> str:
+        """Return the id of the pane that gets the whole screen: the focused one."""
+        pane = self._pane_with(self.focused)
+        return (pane.id or "") if pane is not None else ""
+
+    def action_zoom(self) -> None:
+        """Give the focused pane the whole screen, and back."""
+        if self.zoomed:
+            self.unzoom()
+            return
+        pane = self.zoom_target()
+        if pane in self.PANES:
+            self.panes_layout.zoomed.add(pane)
+            self.panes_layout.closed.discard(pane)
+            self.lay_out()
+            self.focus_in(self.query_one(f"#{pane}"))
+
+    def unzoom(self) -> None:
+        """Give every pane its room again."""
+        self.panes_layout.zoomed -= set(self.PANES)
+        self.lay_out()
+
+    def action_go_pane(self, number: int) -> None:
+        """Go to a pane by its number; one that is closed or hidden is opened."""
+        panes = self.panes
+        if number > len(panes):
+            self.notify(f"There is no pane {number} here.")
+            return
+        pane = panes[number - 1]
+        if pane.id in self.panes_layout.closed:
+            self.panes_layout.closed.discard(pane.id)
+            self.lay_out()
+        if self.zoomed and self.zoomed != pane.id:
+            self.unzoom()
+        if pane.region.area or pane.display:
+            self.call_after_refresh(self.focus_in, pane)
 
     def action_close_pane(self) -> None:
         """Close the focused pane, or open what is closed."""
@@ -168,12 +266,16 @@ class PanedScreen(VmScreen):
             self.panes_layout.closed -= closed
             self.lay_out()
             return
-        pane = next((p for p in self.PANES if self.focused is not None and self.focused.id == p), None)
-        others = [p for p in self.PANES if p != pane and self.query_one(f"#{p}").display]
+        if self.zoomed:
+            self.unzoom()
+            return
+        focused = self._pane_with(self.focused)
+        pane = focused.id if focused is not None else None
+        others = [p for p in self.panes if p.id != pane and p.display and self._focusable(p) is not None]
         if pane is None or not others:
             return
         self.panes_layout.closed.add(pane)
-        self.set_focus(self.query_one(f"#{others[0]}"))
+        self.focus_in(others[0])
         self.lay_out()
         self.notify("Closed the pane. _ opens it again.")
 
@@ -186,11 +288,12 @@ class PanedScreen(VmScreen):
         for split in self.SPLITS:
             second = self.query_one(f"#{split.second}")
             region = second.region
-            if not second.display or not region.contains(event.screen_x, event.screen_y):
+            shown = any(self.query_one(f"#{name}").display for name in split.first)
+            if not shown or not second.display or not region.contains(event.screen_x, event.screen_y):
                 continue
             on_it = event.screen_x == region.x if self._axis(split) == "x" else event.screen_y == region.y
             if on_it:
-                self._dragged, self._drag_moved = split, False
+                self._dragged = split
                 second.capture_mouse()
                 return
 
@@ -206,7 +309,6 @@ class PanedScreen(VmScreen):
             share = (event.screen_x - whole.x) / max(1, whole.width)
         else:
             share = (event.screen_y - whole.y) / max(1, whole.height)
-        self._drag_moved = True
         self._set_share(split, share)
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
@@ -220,13 +322,13 @@ class PanedScreen(VmScreen):
 
     def action_jump(self) -> None:
         """Show a letter on every row and a digit on every pane; the next key goes there."""
-        panes = [w for p in self.PANES if (w := self.query_one(f"#{p}")).display and w.region.area]
+        panes = {n: pane for n, pane in enumerate(self.panes, 1) if pane.display and pane.region.area}
 
         def chosen(target: tuple[Widget, int | None] | None) -> None:
             if target is None:
                 return
             pane, row = target
-            self.set_focus(pane)
+            self.focus_in(pane)
             if row is not None:
                 Jump.go_to_row(pane, row)
 

@@ -45,6 +45,7 @@ class Memory:
             "theme": self.theme,
             "shares": self.layout.shares,
             "closed": sorted(self.layout.closed),
+            "zoomed": sorted(self.layout.zoomed),
             "registries": {root: asdict(spot) for root, spot in spots},
         }
         return json.dumps(data, indent=1)
@@ -69,6 +70,7 @@ def read_memory(file: Path) -> tuple[Memory, str]:
         if isinstance(share, int | float) and LEAST <= share <= MOST:
             memory.layout.shares[key] = float(share)
     memory.layout.closed = set(_texts(data.get("closed")))
+    memory.layout.zoomed = set(_texts(data.get("zoomed")))
     for root, said in _table(data.get("registries")).items():
         spot = _table(said)
         memory.spots[root] = Spot(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from contextlib import asynccontextmanager
 
+from textual.content import Content
+
 from app.settings import Settings, UiSettings
 from app.tui import demo, theme
 from app.tui.app import Workbench
@@ -95,6 +97,55 @@ async def test_a_run_has_two_rules_and_jumps(tmp_path) -> None:
         await until(pilot, lambda: isinstance(app.screen, Jump))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen and screen.run_list.cursor == 2)
+
+
+async def test_panes_have_numbers_that_lead_to_them_and_a_zoom_that_is_kept(tmp_path) -> None:
+    memory = tmp_path / "state" / "workbench.json"
+    async with opened(tmp_path, memory=memory) as (app, pilot):
+        tests, details = app.screen.query_one("#tests"), app.screen.query_one("#details")
+        await until(pilot, lambda: app.focused is tests)
+        assert Content.from_markup(tests.border_title).plain == "1 tests"
+        assert Content.from_markup(details.border_title).plain == "2 details"
+        await pilot.press("alt+2")
+        await until(pilot, lambda: app.focused is details)
+        await pilot.press("z")
+        await until(pilot, lambda: not tests.display and details.outer_size.width == WIDE[0])
+        await pilot.press("alt+1")
+        await until(pilot, lambda: tests.display and app.focused is tests)
+        await pilot.press("alt+9")
+        await until(pilot, lambda: any("no pane 9" in n.message for n in app._notifications))
+        await pilot.press("R")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.run_list.count > 3)
+        await until(pilot, lambda: not app.session.active)
+        run = app.screen
+        for pane, others in (
+            ("console", ("run-tests", "timeline")),
+            ("timeline", ("run-tests", "console")),
+            ("run-tests", ("timeline", "console")),
+        ):
+            run.set_focus(run.query_one(f"#{pane}"))
+            await pilot.press("z")
+            await until(pilot, lambda pane=pane: run.query_one(f"#{pane}").outer_size.width == WIDE[0])
+            assert not any(run.query_one(f"#{other}").region.area for other in others)
+            await pilot.press("z" if pane == "timeline" else "escape")
+            await until(pilot, lambda others=others: all(run.query_one(f"#{o}").region.area for o in others))
+        await pilot.press("alt+2", "z")
+        await until(pilot, lambda: app.memory.layout.zoomed == {"timeline"})
+        await pilot.press("q")
+        await until(pilot, memory.exists)
+    async with opened(tmp_path, memory=memory) as (app, pilot):
+        await pilot.press("R")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.run_list.count > 3)
+        run = app.screen
+        await until(pilot, lambda: app.focused is run.timeline and not run.run_list.region.area)
+        await pilot.press("underscore")
+        await until(pilot, lambda: run.run_list.region.area and not app.memory.layout.zoomed)
+        for key, number in (("4", 3), ("5", 2), ("8", 2), ("9", 2), ("0", 2)):
+            before = app.screen
+            await pilot.press(key)
+            await until(pilot, lambda before=before: app.screen is not before)
+            await pilot.press("z", "z", "equals_sign")
+            assert len(app.screen.panes) == number
 
 
 async def test_the_workbench_begins_where_it_was_left(tmp_path) -> None:

@@ -16,8 +16,8 @@ from app.engine.checkup import DoctorApi
 from app.engine.doctor import Check, Status
 from app.engine.garbage import Garbage
 from app.tui import keymap, signs
+from app.tui.layout import PanedScreen, Split
 from app.tui.messages import explain
-from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Confirm
 from app.tui.screens.images import mebibytes
 from app.tui.signs import Sign
@@ -82,12 +82,14 @@ def _age(seconds: float) -> str:
     return f"{int(seconds / DAY)} d" if seconds >= 2 * DAY else signs.duration(seconds)
 
 
-class DoctorScreen(VmScreen):
+class DoctorScreen(PanedScreen):
     """Shows the checks, and below them what can be reclaimed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("doctor")
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings("doctor"), *keymap.bindings("panes")]
+    PANES = ("checks", "garbage")
+    SPLITS = (Split("doctor.garbage", ("checks",), "garbage"),)
     NAME = "Doctor"
-    SCOPE = "doctor"
+    SCOPE = "doctor panes"
     PURPOSE = (
         "What works on this host, what is missing, and the command that mends it; y copies that. Below, what "
         "nobody needs any more: what a vmbench that died left, and what can be made again and was not used "
@@ -96,6 +98,7 @@ class DoctorScreen(VmScreen):
     HELP_SCOPES: ClassVar[list[tuple[str, str]]] = [
         ("Doctor", "doctor"),
         ("Moving around", "list"),
+        ("Panes", "panes"),
         ("Everywhere", "app"),
     ]
 
@@ -171,11 +174,11 @@ class DoctorScreen(VmScreen):
         words = [f"{bad} fail"] if bad else []
         words += [signs.counted(warned, "warning")] if warned else []
         verdict = ", ".join(words) or ("all is well" if self.checks.checks else "")
-        self.checks.border_title = f"this host · {verdict}{looking}"
+        self.entitle("checks", "this host", f"{verdict}{looking}")
         found = self.garbage.garbage
         size = mebibytes(sum(item.size for item in found))
         told = f"{signs.counted(len(found), 'thing')}, {size}" if found else "nothing"
-        self.garbage.border_title = f"can be reclaimed · not used for {AGES[self._age][1]}: {told}{looking}"
+        self.entitle("garbage", "can be reclaimed", f"not used for {AGES[self._age][1]}: {told}{looking}")
 
     def _say_not(self, title: str, error: Exception) -> None:
         text = "\n".join(explain(error)).strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from textual import events
 from textual.app import ComposeResult
@@ -22,7 +22,7 @@ class Jump(ModalScreen[Target | None]):
     """Labels over the screen below.
 
     Args:
-        panes: What can be gone to, in the order of their numbers.
+        panes: What can be gone to, by their numbers.
         focused: The pane whose rows get letters, if it is a list.
     """
 
@@ -40,13 +40,13 @@ class Jump(ModalScreen[Target | None]):
     Jump > .jump-row { padding: 0; background: $accent; }
     """
 
-    def __init__(self, panes: Sequence[Widget], focused: Widget | None) -> None:
+    def __init__(self, panes: Mapping[int, Widget], focused: Widget | None) -> None:
         super().__init__()
         self.targets: dict[str, Target] = {}
         self._labels: list[tuple[str, int, int, bool]] = []
-        for number, pane in enumerate(panes, 1):
+        for number, pane in panes.items():
             self.targets[str(number)] = (pane, None)
-            self._labels.append((str(number), max(0, pane.region.right - 5), pane.region.y, False))
+            self._labels.append((str(number), pane.region.x + 1, pane.region.y, False))
         if isinstance(focused, LineList):
             top = focused.content_region
             for letter, row in zip(LETTERS, focused.visible_rows(), strict=False):

@@ -19,8 +19,8 @@ from app.engine.latency.measure import Progress
 from app.engine.latency.measurement import Measurement
 from app.engine.latency.verdicts import judge
 from app.tui import keymap
+from app.tui.layout import PanedScreen, Split
 from app.tui.messages import explain
-from app.tui.screens.base import VmScreen
 from app.tui.screens.new_measurement import NewMeasurement
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
@@ -53,12 +53,14 @@ class MeasurementList(LineList):
         yield Cell(f"  {where}{'' if load == 'none' else f', {load}'}", "dim")
 
 
-class LatencyScreen(VmScreen):
+class LatencyScreen(PanedScreen):
     """Takes and shows measurements."""
 
-    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("latency")
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings("latency"), *keymap.bindings("panes")]
+    PANES = ("measurements", "measured")
+    SPLITS = (Split("latency.figures", ("measurements",), "measured", turns=True),)
     NAME = "Latency"
-    SCOPE = "latency"
+    SCOPE = "latency panes"
     PURPOSE = (
         "What a key costs, measured with real terminals, real guests and real load. Percentiles are "
         "samples by nearest rank; figures in the list are p50 and p99 of the workbench."
@@ -66,6 +68,7 @@ class LatencyScreen(VmScreen):
     HELP_SCOPES: ClassVar[list[tuple[str, str]]] = [
         ("Latency", "latency"),
         ("Moving around", "list"),
+        ("Panes", "panes"),
         ("Everywhere", "app"),
     ]
     DEFAULT_CSS = """
@@ -121,8 +124,8 @@ class LatencyScreen(VmScreen):
 
     def on_mount(self) -> None:
         """List what was taken."""
-        self.measurements.border_title = "measurements"
-        self.query_one("#measured").border_title = "figures"
+        self.entitle("measurements", "measurements")
+        self.entitle("measured", "figures")
         self.set_focus(self.measurements)
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._show())
 
@@ -310,4 +313,7 @@ class LatencyScreen(VmScreen):
 
     def action_back(self) -> None:
         """Go to the tests; what is measured goes on."""
-        self.app.call_later(self.workbench.go, "tests")
+        if self.zoomed:
+            self.unzoom()
+        else:
+            self.app.call_later(self.workbench.go, "tests")

@@ -15,13 +15,14 @@ from textual.widgets import Input, Label, Static
 from app.engine.machines import MachineView
 from app.engine.offload import off_loop
 from app.tui import keymap, signs
+from app.tui.layout import PanedScreen, Split
 from app.tui.messages import explain
 from app.tui.screens.machine_actions import MachineActions
 from app.tui.widgets.entry import Entry
 from app.tui.widgets.facts import Fact, Facts
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import LineList
-from app.tui.widgets.log_view import LogView, titled
+from app.tui.widgets.log_view import LogView
 from app.tui.widgets.machine_list import MachineList, matches
 from app.tui.widgets.places_bar import PlacesBar
 from backends.base import BackendError
@@ -30,12 +31,17 @@ if TYPE_CHECKING:
     from app.engine.usage import Usage
 
 
-class MachinesScreen(MachineActions):
+class MachinesScreen(MachineActions, PanedScreen):
     """Lists the machines."""
 
-    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("machines")
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings("machines"), *keymap.bindings("panes")]
+    PANES = ("machines-pane", "machine-facts", "machine-console")
+    SPLITS = (
+        Split("machines.side", ("machines-pane",), "machine-side", turns=True),
+        Split("machines.console", ("machine-facts",), "machine-console"),
+    )
     NAME = "Machines"
-    SCOPE = "machines"
+    SCOPE = "machines panes"
     PURPOSE = (
         "Every machine of yours on this host: of runs, kept ones and those you made, also of other vmbench "
         "processes. Walk in, stop, save, forward ports, remove. What a run of another vmbench uses can "
@@ -45,6 +51,7 @@ class MachinesScreen(MachineActions):
         ("Machines", "machines"),
         ("Moving around", "list"),
         ("Console", "log"),
+        ("Panes", "panes"),
         ("Everywhere", "app"),
     ]
     DEFAULT_CSS = """
@@ -56,14 +63,10 @@ class MachinesScreen(MachineActions):
     #machine-console { height: 1fr; display: none; }
     MachinesScreen.-reading #machine-side { height: 70%; }
     MachinesScreen.-reading #machine-console { display: block; }
-    MachinesScreen.-zoom #machines-pane { display: none; }
-    MachinesScreen.-zoom #machine-side { height: 1fr; }
-    MachinesScreen.-zoom #machine-facts { display: none; }
     MachinesScreen.-zoom #machine-console { display: block; }
     MachinesScreen.-wide #machines-pane { width: 3fr; }
     MachinesScreen.-wide #machine-side { width: 2fr; height: 1fr; border-left: solid $vm-rule; }
     MachinesScreen.-wide #machine-console { display: block; }
-    MachinesScreen.-wide.-zoom #machine-side { border-left: none; }
     MachinesScreen.-nothing #machines-pane, MachinesScreen.-nothing #machine-side { display: none; }
     #machines-nothing { display: none; }
     MachinesScreen.-nothing #machines-nothing { display: block; }
@@ -98,10 +101,10 @@ class MachinesScreen(MachineActions):
 
     def on_mount(self) -> None:
         """Begin in the list."""
-        self.query_one("#machines-pane").border_title = "machines"
-        self.query_one("#machine-facts").border_title = "details"
+        self.entitle("machines-pane", "machines")
+        self.entitle("machine-facts", "details")
+        self.entitle("machine-console", "console")
         console = self.query_one("#machine-console")
-        console.border_title = "console"
         console.add_class("pane")
         self.set_focus(self.machine_list)
         self.machine_list.on_width = self._resized
@@ -287,7 +290,7 @@ class MachinesScreen(MachineActions):
 
     @on(LogView.Status)
     def _console_status(self, message: LogView.Status) -> None:
-        message.control.border_title = titled("console", message.text)
+        self.entitle("machine-console", "console", message.text)
 
     # the filter, and back
 
@@ -311,15 +314,19 @@ class MachinesScreen(MachineActions):
         """Go from the filter to the list."""
         self.set_focus(self.machine_list)
 
-    def action_zoom(self) -> None:
-        """Give the console the whole screen, and back."""
-        self.toggle_class("-zoom")
-        self.set_focus(self.query_one(LogView) if self.has_class("-zoom") else self.machine_list)
+    def zoom_target(self) -> str:
+        """Zoom the console."""
+        return "machine-console"
+
+    def unzoom(self) -> None:
+        """Go back to the list."""
+        super().unzoom()
+        self.set_focus(self.machine_list)
 
     def action_back(self) -> None:
         """Undo the last narrowing: the zoom, the details, the filter, the marks."""
         entry = self.query_one("#filter", Entry)
-        if self.has_class("-zoom"):
+        if self.zoomed:
             self.action_zoom()
         elif self.has_class("-reading") or self.focused in (self.query_one(Facts), self.query_one(LogView)):
             self.remove_class("-reading")

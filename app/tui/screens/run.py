@@ -10,7 +10,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
-from textual.widget import Widget
 
 from app.engine.events import Outcome, Phase
 from app.engine.state import TestState
@@ -26,7 +25,7 @@ from app.tui.screens.output import OutputScreen
 from app.tui.widgets.find_bar import FindBar
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import LineList
-from app.tui.widgets.log_view import LogView, titled
+from app.tui.widgets.log_view import LogView
 from app.tui.widgets.places_bar import PlacesBar
 from app.tui.widgets.run_header import TICK, RunHeader
 from app.tui.widgets.run_list import RunList
@@ -35,8 +34,6 @@ from registry.model import Test
 
 if TYPE_CHECKING:
     from app.engine.usage import Usage
-
-ZOOMS = {"run-tests": "-zoom-tests", "timeline": "-zoom-timeline", "console": "-zoom-console"}
 
 
 class RunScreen(LogScreen, ActingScreen, PanedScreen):
@@ -53,7 +50,7 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
         Split("run.timeline", ("timeline",), "console"),
     )
     NAME = "Run"
-    SCOPE = "run"
+    SCOPE = "run panes"
     PLACE: ClassVar[str] = "run"
     """Where it is shown."""
     PURPOSE = (
@@ -89,7 +86,7 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
     def on_mount(self) -> None:
         """Begin in the list of tests."""
         self.workbench.run_views.add(self)
-        self.run_list.border_title = "tests"
+        self.entitle("run-tests", "tests")
         self.console.place_steps = self._steps
         self.set_focus(self.run_list)
         self._show_run()
@@ -153,10 +150,11 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
         timeline.show(self.session, test)
         console = self.console
         if test is None:
-            timeline.border_title, console.border_title = "steps", "console"
+            self.entitle("timeline", "steps")
+            self.entitle("console", "console")
             console.attach(None)
             return
-        timeline.border_title = f"steps of {test.name}"
+        self.entitle("timeline", f"steps of {test.name}")
         self._title_console()
         console.say(_console_words(test.phase, test.phase_detail, over=test.result is not None))
         path = self.session.console_of(test)
@@ -185,7 +183,7 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
     def _title_console(self) -> None:
         test = self.run_list.current
         title = f"console of {test.machine}" if test is not None and test.machine else "console"
-        self.console.border_title = titled(title, self._console_words)
+        self.entitle("console", title, self._console_words)
 
     # cancelling
 
@@ -385,20 +383,12 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
         else:
             self.notify("There is nothing to copy.")
 
-    def action_zoom(self) -> None:
-        """Give the focused pane the whole screen, and back."""
-        wanted = ZOOMS.get(self.focused.id or "") if isinstance(self.focused, Widget) else None
-        on = wanted is not None and not self.has_class(wanted)
-        self.remove_class(*ZOOMS.values())
-        if on and wanted is not None:
-            self.add_class(wanted)
-
     def action_back(self) -> None:
         """End the search, then the filter, then the zoom, then go back to the tests."""
         if self.find.close():
             return
-        if any(self.has_class(name) for name in ZOOMS.values()):
-            self.remove_class(*ZOOMS.values())
+        if self.zoomed:
+            self.unzoom()
         elif self.workbench.place == "run":
             self.app.call_later(self.workbench.go, "tests")
         else:

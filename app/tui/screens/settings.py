@@ -16,8 +16,8 @@ from app.settings import Setting, Settings, SettingsError
 from app.settings_desk import DEFAULT, PROJECT, SettingsDesk, Shown
 from app.settings_file import shown_value
 from app.tui import keymap, signs
+from app.tui.layout import PanedScreen, Split
 from app.tui.messages import explain
-from app.tui.screens.base import VmScreen
 from app.tui.screens.choices import Ask, Choice, Choose
 from app.tui.screens.keys import KeysScreen
 from app.tui.widgets.key_footer import KeyFooter
@@ -78,12 +78,14 @@ class SettingsList(LineList):
         yield Cell(row.source, "warn" if row.overridden else "dim")
 
 
-class SettingsScreen(VmScreen):
+class SettingsScreen(PanedScreen):
     """Shows and changes the settings."""
 
     NAME = "Settings"
-    SCOPE = "settings"
-    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("settings")
+    SCOPE = "settings panes"
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings("settings"), *keymap.bindings("panes")]
+    PANES = ("settings", "setting-details")
+    SPLITS = (Split("settings.details", ("settings",), "setting-details", turns=True),)
     PURPOSE = (
         "Every setting with its value and where that comes from. A flag wins over the environment, that over "
         "the project's vmbench.toml, that over your own file, that over the default. Changes keep the "
@@ -92,6 +94,7 @@ class SettingsScreen(VmScreen):
     HELP_SCOPES: ClassVar[list[tuple[str, str]]] = [
         ("Settings", "settings"),
         ("Moving around", "list"),
+        ("Panes", "panes"),
         ("Everywhere", "app"),
     ]
 
@@ -111,8 +114,8 @@ class SettingsScreen(VmScreen):
 
     def on_mount(self) -> None:
         """Read them."""
-        self.rows_list.border_title = "settings"
-        self.query_one("#setting-details", Static).border_title = "details"
+        self.entitle("settings", "settings")
+        self.entitle("setting-details", "details")
         self.set_focus(self.rows_list)
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._tell())
 
@@ -291,7 +294,10 @@ class SettingsScreen(VmScreen):
 
     def action_back(self) -> None:
         """Go to the tests."""
-        self.app.call_later(self.workbench.go, "tests")
+        if self.zoomed:
+            self.unzoom()
+        else:
+            self.app.call_later(self.workbench.go, "tests")
 
     def _changed(self, key: str, words: str) -> None:
         self.reload()

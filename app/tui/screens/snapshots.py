@@ -14,6 +14,7 @@ from textual.widgets import Input, Label, Static
 from app.engine.offload import off_loop
 from app.engine.snapshots import TemplateView
 from app.tui import keymap, signs
+from app.tui.layout import PanedScreen, Split
 from app.tui.messages import explain
 from app.tui.screens.snapshot_actions import SnapshotActions
 from app.tui.snapshot_rows import LineageRow, came_of, lineage_rows
@@ -26,12 +27,14 @@ from app.tui.widgets.snapshot_list import SnapshotList
 from backends.base import BackendError
 
 
-class SnapshotsScreen(SnapshotActions):
+class SnapshotsScreen(SnapshotActions, PanedScreen):
     """Lists the snapshots by their lineage."""
 
-    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("snapshots")
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings("snapshots"), *keymap.bindings("panes")]
+    PANES = ("snapshots-pane", "snapshot-facts")
+    SPLITS = (Split("snapshots.facts", ("snapshots-pane",), "snapshot-facts", turns=True),)
     NAME = "Snapshots"
-    SCOPE = "snapshots"
+    SCOPE = "snapshots panes"
     PERIOD = 2.0
     PURPOSE = (
         "Machines saved under a name, below what each came from. A fork is a new machine that goes on from "
@@ -41,6 +44,7 @@ class SnapshotsScreen(SnapshotActions):
     HELP_SCOPES: ClassVar[list[tuple[str, str]]] = [
         ("Snapshots", "snapshots"),
         ("Moving around", "list"),
+        ("Panes", "panes"),
         ("Everywhere", "app"),
     ]
     DEFAULT_CSS = """
@@ -82,8 +86,8 @@ class SnapshotsScreen(SnapshotActions):
 
     def on_mount(self) -> None:
         """Begin in the list."""
-        self.query_one("#snapshots-pane").border_title = "snapshots"
-        self.query_one("#snapshot-facts").border_title = "details"
+        self.entitle("snapshots-pane", "snapshots")
+        self.entitle("snapshot-facts", "details")
         self.set_focus(self.snapshot_list)
         self.snapshot_list.on_width = self._show_head
         self.refresh_all()
@@ -277,9 +281,11 @@ class SnapshotsScreen(SnapshotActions):
         self._list()
 
     def action_back(self) -> None:
-        """Undo the last narrowing: the details, the filter, the marks."""
+        """Undo the last narrowing: the zoom, the details, the filter, the marks."""
         entry = self.query_one("#filter", Entry)
-        if self.has_class("-reading") or self.focused is self.query_one(Facts):
+        if self.zoomed:
+            self.unzoom()
+        elif self.has_class("-reading") or self.focused is self.query_one(Facts):
             self.remove_class("-reading")
             self.set_focus(self.snapshot_list)
         elif entry.value or self.focused is entry:

@@ -48,7 +48,7 @@ class TestsScreen(ActingScreen, PanedScreen):
     PANES = ("tests", "details")
     SPLITS = (Split("tests.details", ("tests", "empty"), "details", turns=True),)
     NAME = "Tests"
-    SCOPE = "tests"
+    SCOPE = "tests panes"
     PURPOSE = (
         "Everything the registry holds, grouped by service, with how it went the last time. "
         "Mark tests and run them; each gets a throwaway machine of its own. "
@@ -84,7 +84,7 @@ class TestsScreen(ActingScreen, PanedScreen):
 
     def on_mount(self) -> None:
         """Begin in the list."""
-        self.query_one("#details", Details).border_title = "details"
+        self.entitle("details", "details")
         self._title_list()
         self.set_focus(self.test_list)
         self.refresh_all()
@@ -122,7 +122,7 @@ class TestsScreen(ActingScreen, PanedScreen):
             parts.append(rows.grouping.value)
         if rows.sort is not Sort.REGISTRY:
             parts.append(rows.sort.value)
-        self.test_list.border_title = " · ".join(parts)
+        self.entitle("tests", *parts)
 
     def spot(self) -> Spot:
         """Return where the person is."""
@@ -211,7 +211,7 @@ class TestsScreen(ActingScreen, PanedScreen):
     def _show_empty(self) -> None:
         text = self._empty_text()
         empty = self.query_one("#empty", Static)
-        empty.display = bool(text)
+        empty.set_class(not text, "-absent")
         self.test_list.set_class(bool(text), "-absent")
         empty.update(text)
 
@@ -302,8 +302,8 @@ class TestsScreen(ActingScreen, PanedScreen):
     def action_back(self) -> None:
         """Undo the last narrowing: the zoom, the details, the filter, the marks."""
         entry = self.query_one("#filter", Entry)
-        if self.has_class("-zoom-details"):
-            self.remove_class("-zoom-details")
+        if self.zoomed:
+            self.action_zoom()
         elif self.has_class("-reading") or self.focused is self.query_one("#details"):
             self.remove_class("-reading")
             self.set_focus(self.test_list)
@@ -438,10 +438,14 @@ class TestsScreen(ActingScreen, PanedScreen):
         """Go to the run."""
         self.workbench.view_run()
 
-    def action_zoom(self) -> None:
-        """Give the details the whole screen, and back."""
-        self.toggle_class("-zoom-details")
-        self.set_focus(self.query_one("#details" if self.has_class("-zoom-details") else "#tests"))
+    def zoom_target(self) -> str:
+        """Zoom the details."""
+        return "details"
+
+    def unzoom(self) -> None:
+        """Go back to the list."""
+        super().unzoom()
+        self.set_focus(self.test_list)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done now."""
