@@ -317,10 +317,14 @@ _BAD_STEP = ("gateway-rejects-bad-token", 3)
 _DEAD = "memory-pressure"
 
 
-def record(folder: Path) -> list[Stamped]:
+def record(folder: Path, began: float = EPOCH) -> list[Stamped]:
     """Write consoles and outputs of a run below ``folder`` and return its events.
 
     One test fails and its machine is kept, one ends in an error, the others pass.
+
+    Args:
+        folder: The run's folder.
+        began: When the consoles say that it began, in seconds since the epoch.
     """
     tests = _tests()
     recorder = _Recorder(folder)
@@ -347,7 +351,7 @@ def record(folder: Path) -> list[Stamped]:
     for number, test in enumerate(tests):
         recorder.at(0.05, MachinePhase(test=test.name, phase=Phase.WAITING))
         slot = free.index(min(free))
-        free[slot], outcome = _record_test(recorder, folder, number, test, free[slot])
+        free[slot], outcome = _record_test(recorder, folder, number, test, free[slot], began)
         outcomes.append(outcome)
     end = max(free) + 0.1
     recorder.at(
@@ -366,7 +370,7 @@ def record(folder: Path) -> list[Stamped]:
 
 
 def _record_test(
-    recorder: _Recorder, folder: Path, number: int, test: Test, start: float
+    recorder: _Recorder, folder: Path, number: int, test: Test, start: float, began: float
 ) -> tuple[float, Outcome]:
     name = test.name
     machine = f"m-{(0x3B11 + number * 0x1EE) & 0xFFFF:04x}" if name != _BAD_STEP[0] else "m-41c9"
@@ -379,7 +383,7 @@ def _record_test(
     booting = _BOOT.count("\n")
     for count in range(len(lines) + 1):
         came = 1.6 * count / booting if count <= booting else 1.7 + 0.35 * (count - booting)
-        times.note(sum(map(len, lines[:count])), count, int((EPOCH + start + came) * 1e6))
+        times.note(sum(map(len, lines[:count])), count, int((began + start + came) * 1e6))
     for place in (console, folder / artifacts / "console.log"):
         place.write_bytes(b"".join(lines))
         beside(place).write_bytes(times.pack())

@@ -21,7 +21,7 @@ IDS = ("20260101-094000-c4rm", "20260101-071500-b2qd", "20251231-180210-x7ka", "
 def past_runs(folder: Path) -> PastRuns:
     """Write the runs below ``folder`` and return them."""
     root = folder / "runs"
-    events = demo.record(root / IDS[0])
+    events = demo.record(root / IDS[0], demo.EPOCH - 0.3 * HOUR)
     _write(root, IDS[0], events, 0.3 * HOUR, "")
     _write(root, IDS[1], _changed(events), 3 * HOUR, "tag:net tag:fast")
     _write(root, IDS[2], _changed(events)[: len(events) // 2], 16 * HOUR, "", cut=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import bisect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from app.engine.api import LastResult
 from app.engine.events import Stamped, StepOutput, TestFinished
 from app.engine.past import LoggedRun
-from app.engine.state import RunState
+from app.engine.state import RunState, TestState
 from app.tui.estimate import Estimate
 from app.tui.run_session import SLICE, RunSession
 
@@ -54,6 +55,23 @@ class ReplaySession(RunSession):
     def replayed(self) -> bool:
         """Whether a past moment of a run that is over is shown."""
         return self.over and not self.at_end
+
+    @property
+    def moment(self) -> float | None:
+        """The moment that is shown, in seconds since the epoch; ``None`` for the end of all."""
+        return self.state.started_time + self.state.mono if self.replayed else None
+
+    def console_of(self, test: TestState) -> Path | None:
+        """Return where the console of a test's machine is logged; at a past moment it is put away already."""
+        live = super().console_of(test)
+        if live is None or test.result is not None or live.exists():
+            return live
+        ends = (s.event for s in self.ends if isinstance(s.event, TestFinished))
+        end = next((event for event in ends if event.test == test.name), None)
+        if end is None:
+            return live
+        saved = self.folder / end.artifacts / f"attempt-{test.attempt}" / "console.log"
+        return saved if saved.exists() else live
 
     def estimate(self) -> Estimate | None:
         """Return how long the run still takes; nothing where that is past."""

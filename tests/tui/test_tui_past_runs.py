@@ -8,11 +8,12 @@ from junitparser import JUnitXml
 from textual.widgets import Input
 
 from app.engine.api import LastResult
-from app.engine.events import Outcome
+from app.engine.events import Outcome, TestStarted
 from app.engine.house import House
 from app.engine.log import LOG_NAME, EventLog
 from app.engine.offload import Writer
 from app.engine.past import PastRuns
+from app.logs.match import Pattern
 from app.tui import demo
 from app.tui.app import Workbench
 from app.tui.clock import Clock
@@ -20,6 +21,7 @@ from app.tui.demo_runs import IDS, past_runs
 from app.tui.replay import ReplayEngine
 from app.tui.screens.ask import AskReport
 from app.tui.screens.compare import CompareScreen
+from app.tui.screens.consoles import ConsolesScreen
 from app.tui.screens.dialogs import Confirm
 from app.tui.screens.past_run import PastRunScreen
 from app.tui.screens.run import RunScreen
@@ -134,6 +136,69 @@ async def test_a_past_run_opens_as_a_live_one_and_its_time_moves(tmp_path) -> No
         await until(pilot, lambda: app.screen is screen)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+
+
+async def test_the_consoles_are_those_of_the_moment(tmp_path) -> None:
+    runs = past_runs(tmp_path)
+    # One machine is gone with its folder, as those that passed are; only what was put away is left.
+    for console in (tmp_path / "runs" / IDS[0] / "machines").glob("*/console.log"):
+        if "m-41c9" not in str(console):
+            console.unlink()
+    async with opened(tmp_path, runs) as (app, _, pilot):
+        await pilot.press("enter")
+        screen = await past(app, pilot)
+        console = screen.console
+        bad = screen.past.state.tests["gateway-rejects-bad-token"]
+        assert screen.run_list.current is bad, "what failed is on top"
+        await until(pilot, lambda: console.settled and console.line_count > 5)
+        whole = console.line_count
+        screen.seek(bad.started + 1.0)
+        await until(pilot, lambda: 0 < console.line_count < whole)
+        early = console.line_count
+        assert console.following and "whole" not in str(console.border_title)
+        console.search(Pattern("loaded"))
+        screen.seek(bad.started + 1.6)
+        await until(pilot, lambda: early < console.line_count < whole and console.settled)
+        assert console.finder.searched == console.line_count
+        screen.seek(bad.started + 0.5)
+        await until(pilot, lambda: console.line_count < early and console.settled)
+        assert console.finder.searched == console.line_count
+        # All of them as one, cut off at the same moment.
+        await pilot.press("M")
+        await until(pilot, lambda: isinstance(app.screen, ConsolesScreen) and app.screen.view.settled)
+        await until(pilot, lambda: app.screen.view.line_count > 0)
+        merged = app.screen.view.source
+        assert sum(log.newlines for log in merged.logs) == merged.line_count
+        index = merged.tags.index("m-41c9")
+        assert merged.logs[index].newlines == console.line_count
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        # Another test, which is over later and whose machine is gone: its console was put away.
+        await pilot.press("down")
+        await until(pilot, lambda: screen.run_list.current.name != bad.name)
+        other = screen.run_list.current.name
+        events = screen.past.events
+        started = next(s.mono for s in events if isinstance(s.event, TestStarted) and s.event.test == other)
+        screen.seek(started + 1.5)
+        await until(pilot, lambda: console.line_count > 0)
+        assert "attempt-1" in str(console.path)
+        await pilot.press("shift+end")
+        await until(pilot, lambda: screen.past.at_end and console.source.moment is None)
+        await until(pilot, lambda: console.line_count == console.source._newlines)
+
+
+async def test_a_console_without_times_is_whole_and_says_so(tmp_path) -> None:
+    runs = past_runs(tmp_path)
+    for times in (tmp_path / "runs" / IDS[0]).glob("**/console.times"):
+        times.unlink()
+    async with opened(tmp_path, runs) as (app, _, pilot):
+        await pilot.press("enter")
+        screen = await past(app, pilot)
+        await until(pilot, lambda: screen.console.settled and screen.console.line_count > 5)
+        await pilot.press("left", "left")
+        await until(pilot, lambda: "whole: nobody noted its times" in str(screen.console.border_title))
+        log = screen.console.source
+        assert log.line_count == log.path.read_bytes().count(b"\n") > 0
 
 
 async def test_a_run_that_was_cut_off_is_said_to_be(tmp_path) -> None:

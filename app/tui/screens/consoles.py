@@ -24,6 +24,9 @@ Consoles = Callable[[], Sequence[tuple[str, Path]]]
 Places = Callable[[], Sequence[tuple[str, int, str]]]
 """Returns where steps began by now: the machine, bytes of its console, what to call it."""
 
+Opens = Callable[[Path], LogFile]
+"""Opens a console's file."""
+
 
 class ConsolesScreen(LogScreen):
     """Shows consoles line by line in the order in which the lines came; machines may come while it is open.
@@ -32,6 +35,7 @@ class ConsolesScreen(LogScreen):
         title: Whose consoles they are.
         consoles: The machines.
         places: Where their steps began.
+        opens: How a console's file is opened.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("consoles")
@@ -48,9 +52,11 @@ class ConsolesScreen(LogScreen):
         ("Everywhere", "app"),
     ]
 
-    def __init__(self, title: str, consoles: Consoles, places: Places = tuple) -> None:
+    def __init__(
+        self, title: str, consoles: Consoles, places: Places = tuple, opens: Opens = LogFile
+    ) -> None:
         super().__init__()
-        self._title, self._consoles, self._places = title, consoles, places
+        self._title, self._consoles, self._places, self._opens = title, consoles, places, opens
         self._shown: list[tuple[str, Path]] = []
 
     def compose(self) -> ComposeResult:
@@ -77,7 +83,7 @@ class ConsolesScreen(LogScreen):
         consoles = list(self._consoles())
         if consoles != self._shown and (self.view.following or not self._shown):
             self._shown = consoles
-            self.view.show(MergedLog([(name, LogFile(path)) for name, path in consoles]))
+            self.view.show(MergedLog([(name, self._opens(path)) for name, path in consoles]))
             self._title_view("")
 
     def _steps(self) -> list[tuple[int, str]]:

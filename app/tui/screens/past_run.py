@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
@@ -10,6 +11,7 @@ from textual.binding import BindingType
 
 from app.engine.api import LastResult
 from app.engine.past import LoggedRun
+from app.logs.at_moment import LogAtMoment
 from app.tui import keymap
 from app.tui.messages import explain
 from app.tui.replay_session import ReplaySession
@@ -36,7 +38,7 @@ class PastRunScreen(RunScreen):
     PURPOSE = (
         "A run as its log tells it: one that is over, or one that another vmbench executes. Nothing of it is "
         "changed here. Once it is over the slider on top leads to any moment of it: the tests, steps and "
-        "outputs are those of that moment; a console is always shown whole."
+        "outputs are those of that moment, and so are the consoles."
     )
     HELP_SCOPES: ClassVar[list[tuple[str, str]]] = [("Time", "past-run"), *RunScreen.HELP_SCOPES]
 
@@ -49,6 +51,7 @@ class PastRunScreen(RunScreen):
 
     def on_mount(self) -> None:
         """Read the log; the run screen's own start comes after this."""
+        self.console.opens = self._open_console
         self.mount(TimeSlider(id="slider"), before="#panes")
         self.set_interval(FRAME, self._play)
         self._read()
@@ -70,10 +73,18 @@ class PastRunScreen(RunScreen):
             self._due = True
             self.set_timer(FRAME, self.run_changed)
 
+    def _open_console(self, path: Path) -> LogAtMoment:
+        log = LogAtMoment(path)
+        log.moment = self.past.moment
+        return log
+
     def run_changed(self) -> None:
         """Show the moment."""
         self._due = False
         super().run_changed()
+        console = self.console.source if self.is_mounted else None
+        if isinstance(console, LogAtMoment):
+            console.moment = self.past.moment
         sliders = self.query(TimeSlider)
         if sliders:
             sliders.first().show(self.past, playing=self.playing, speed=self.speed)
@@ -126,6 +137,12 @@ class PastRunScreen(RunScreen):
         """Play faster, or at the run's own pace again."""
         self.speed = SPEEDS[(SPEEDS.index(self.speed) + 1) % len(SPEEDS)]
         self.run_changed()
+
+    def console_title(self) -> str:
+        """Return whose console it is, and where its lines have no times that it is not cut off."""
+        console = self.console.source
+        whole = isinstance(console, LogAtMoment) and console.moment is not None and console.timeless
+        return super().console_title() + (" (whole: nobody noted its times)" if whole else "")
 
     def why_not(self, action: str) -> str:
         """Say why an action cannot be done now."""

@@ -181,9 +181,12 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
         self._title_console()
 
     def _title_console(self) -> None:
+        self.entitle("console", self.console_title(), self._console_words)
+
+    def console_title(self) -> str:
+        """Return whose console it is."""
         test = self.run_list.current
-        title = f"console of {test.machine}" if test is not None and test.machine else "console"
-        self.entitle("console", title, self._console_words)
+        return f"console of {test.machine}" if test is not None and test.machine else "console"
 
     # cancelling
 
@@ -346,7 +349,9 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
     def action_consoles(self) -> None:
         """Show the consoles of all machines as one."""
         self.app.push_screen(
-            ConsolesScreen("Consoles of the run", self.session.consoles, self.session.step_places)
+            ConsolesScreen(
+                "Consoles of the run", self.session.consoles, self.session.step_places, self.console.opens
+            )
         )
 
     def log_name(self) -> str:

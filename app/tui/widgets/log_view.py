@@ -123,6 +123,8 @@ class LogView(ScrollView, can_focus=True):
         self.wrapping = False
         self.timed = False
         """Whether the time of each line is told."""
+        self.opens: Callable[[Path], LogFile] = LogFile
+        """How a file is opened."""
         self.place_steps: Callable[[], Sequence[tuple[int, str]]] = tuple
         """Returns the lines at which steps began, and what to call them."""
         self._marker: MarkFinder | None = None
@@ -156,7 +158,7 @@ class LogView(ScrollView, can_focus=True):
     def attach(self, path: Path | None, *, follow: bool = True) -> None:
         """Show another file, or none; showing the same file again changes nothing."""
         if path != self.path or (path is None and self.source is not None):
-            self.show(LogFile(path) if path is not None else None, follow=follow)
+            self.show(self.opens(path) if path is not None else None, follow=follow)
 
     def show(self, source: LogSource | None, *, follow: bool = True) -> None:
         """Show another log, or none; what is searched and filtered for stays."""
