@@ -7,11 +7,29 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
+from app.tui.collecting import PERIOD, Collector
 from app.tui.driver import OuterDriver, known
 
 
 class BaseApp(App[int]):
     """An app whose hidden screens cost nothing, and whose keys can be typed as they are read."""
+
+    _collector: Collector | None = None
+
+    def on_ready(self) -> None:
+        """Collect garbage when nobody types, where somebody can."""
+        if isinstance(self._driver, OuterDriver):
+            self._collector = Collector()
+            self.set_interval(PERIOD, self._collect)
+
+    def _collect(self) -> None:
+        if self._collector is not None and isinstance(self._driver, OuterDriver):
+            self._collector.look(self._driver.last_read)
+
+    def on_unmount(self) -> None:
+        """Leave the collector to itself."""
+        if self._collector is not None:
+            self._collector.close()
 
     def get_driver_class(self) -> type[Driver]:
         """Return the driver that reads keys quickly, where it can be used."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from codecs import getincrementaldecoder
 from functools import lru_cache
 from typing import Any
@@ -57,6 +58,9 @@ class OuterDriver(LinuxDriver):
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
 
+        self.last_read = 0.0
+        """When something was read last, in monotonic seconds."""
+
     def quick(self, character: str) -> bool:
         """Be asked with a printable character whether it is done with; in the thread that reads."""
         return False
@@ -69,6 +73,7 @@ class OuterDriver(LinuxDriver):
         while True:
             last = self.exit_event.is_set()
             if select.select([self.fileno], [], [], _LOOK)[0]:
+                self.last_read = time.monotonic()
                 text = decode(os.read(self.fileno, _MOST), final=last)
                 # Between two keys the parser waits for one without a limit; in an escape sequence it has one.
                 idle = parser._awaiting.timeout is None and not watch.pasting

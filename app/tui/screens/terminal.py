@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -181,7 +180,6 @@ class TerminalScreen(VmScreen):
         self._tell_keys()
         self._keyboard = Keyboard(self.app, self._key_taker)
         self._keyboard.attach()
-        gc.freeze()  # what is there now is not looked through again while somebody types
 
     def on_screen_suspend(self) -> None:
         """Let floods be emulated elsewhere while another screen is shown."""

@@ -326,6 +326,7 @@ class TerminalPane(Widget, can_focus=True):
 
     async def _send_on(self, away: Away, data: bytes) -> None:
         assert self._workshop is not None
+        await self._workshop.still()
         self.model.feed(data)
         await self._workshop.pace(len(data))
         await away.room()
@@ -399,6 +400,8 @@ class TerminalPane(Widget, can_focus=True):
         if not self._painter.paint(rows):
             for y in rows:
                 self.refresh(Region(0, y, self.size.width, 1))
+        if self._workshop is not None and self.has_focus:
+            self._workshop.answered()
         self._title()
         self._painted = time.monotonic()
         self._cost = self._painted - began
@@ -515,6 +518,7 @@ class TerminalPane(Widget, can_focus=True):
             self._early += data
 
     def _type(self, data: bytes) -> None:
+        self._tell_typed()
         self.send(data)
         self.on_typed(self, data)
 
@@ -550,7 +554,12 @@ class TerminalPane(Widget, can_focus=True):
         if source is None:
             return False
         note()
+        self._tell_typed()
         return source.write_now(character.encode())
+
+    def _tell_typed(self) -> None:
+        if self._workshop is not None:
+            self._workshop.typed()
 
     def type_now(self, event: events.Key) -> bool:
         """Type a key at once if the program gets it and nothing else is to be done; runs in any thread."""
@@ -558,6 +567,7 @@ class TerminalPane(Widget, can_focus=True):
         if source is None:
             return False
         data = encode_key(event.key, event.character, self.model.modes)
+        self._tell_typed()
         return bool(data) and source.write_now(data)
 
     def take_key(self, event: events.Key) -> None:

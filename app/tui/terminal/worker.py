@@ -36,6 +36,8 @@ from app.tui.terminal.wire import (
 
 FRAME = 0.1
 """Seconds between two frames of one terminal."""
+MOST_FRAMES = 40
+"""Frames of all terminals together in a second."""
 SLICE = 16384
 """Bytes of one terminal that are emulated before another one's turn."""
 _RECEIVE = 1 << 18
@@ -89,8 +91,14 @@ class Worker:
             self._frames(time.monotonic())
 
     def _until_frame(self, now: float) -> float | None:
-        due = [pane.framed + FRAME - now for pane in self._panes.values() if pane.dirty and pane.shown]
+        frame = self._frame
+        due = [pane.framed + frame - now for pane in self._panes.values() if pane.dirty and pane.shown]
         return max(min(due), 0.0) if due else None
+
+    @property
+    def _frame(self) -> float:
+        """Seconds between two frames of one terminal, as many as there are."""
+        return max(FRAME, len(self._panes) / MOST_FRAMES)
 
     def _send(self, message: Message) -> None:
         self._connection.sendall(encoded(message))
@@ -147,10 +155,11 @@ class Worker:
         self._send(Fed(number, len(data)))
 
     def _frames(self, now: float) -> None:
+        frame = self._frame
         for number, pane in self._panes.items():
-            if pane.dirty and pane.shown and now - pane.framed >= FRAME:
+            if pane.dirty and pane.shown and now - pane.framed >= frame:
                 emulator = pane.emulator
-                if emulator.modes.synchronized and now - pane.framed < 2 * FRAME:
+                if emulator.modes.synchronized and now - pane.framed < 2 * frame:
                     continue
                 update = emulator.take()
                 rows = {y: pack(emulator.screen.rows[y]) for y in update.rows}

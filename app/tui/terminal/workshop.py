@@ -41,8 +41,11 @@ RATE = 8_000_000
 """Bytes a second that all background terminals together may print; more would only feed the flooders CPU."""
 MOST_AHEAD = 128 * 1024
 """Bytes of one terminal on their way to the other process."""
-_PAUSE = 0.01
+_PAUSE = 0.02
 """Seconds between two reads of a flood at least, so that reads are large."""
+ANSWER = 0.01
+"""Seconds for which what is in the background waits for what a key brings about."""
+_LOOK = 0.001
 _MOST_ENDS = 3
 """Ends of the other process after which everything is emulated here."""
 _END_LIMIT = 2.0
@@ -204,6 +207,7 @@ class Workshop:
         self._starting = asyncio.Lock()
         self._ends = 0
         self._free = 0.0
+        self._typed = 0.0
 
     @classmethod
     def enter(cls, app: App[object]) -> Workshop:
@@ -217,6 +221,19 @@ class Workshop:
         self._users -= 1
         if self._users <= 0:
             await self._end()
+
+    def typed(self) -> None:
+        """Take note that a key was typed into a terminal; called by any thread."""
+        self._typed = time.monotonic()
+
+    def answered(self) -> None:
+        """Take note that the terminal that is typed into was painted."""
+        self._typed = 0.0
+
+    async def still(self) -> None:
+        """Wait while a key that was typed was not answered yet."""
+        while time.monotonic() - self._typed < ANSWER:  # noqa: ASYNC110 - another thread types
+            await asyncio.sleep(_LOOK)
 
     async def pace(self, size: int) -> None:
         """Wait until bytes that were read fit into what all background terminals may print."""
@@ -281,6 +298,8 @@ class Workshop:
         with contextlib.suppress(OSError):
             while data := await reader.read(1 << 16):
                 for message in decoder.feed(data):
+                    if isinstance(message, Frame):
+                        await self.still()
                     away = self._panes.get(message.pane)
                     if away is not None:
                         away.take_message(message)

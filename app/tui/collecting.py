@@ -1,0 +1,53 @@
+"""When the garbage collector runs: while nobody types."""
+
+from __future__ import annotations
+
+import gc
+import time
+
+PERIOD = 5.0
+"""Seconds between two looks whether it is time for a full collection."""
+STILL = 2.0
+"""Seconds without a key that make it one."""
+LONGEST = 300.0
+"""Seconds after which it is time for one though somebody types."""
+_YOUNG = 5_000, 10
+_NEVER = 1 << 30
+_FEW = 20_000
+
+
+class Collector:
+    """Keeps full collections, which stop everything for tens of milliseconds, out of the way of keys.
+
+    What survived one is not looked through again by those of young objects; a full one looks at everything.
+    """
+
+    def __init__(self) -> None:
+        self._before = gc.get_threshold()
+        self._last = time.monotonic()
+        self._count = 0
+        gc.set_threshold(*_YOUNG, _NEVER)
+
+    def look(self, key_read: float, now: float | None = None) -> bool:
+        """Collect if it is time to; return whether that was done.
+
+        Args:
+            key_read: When a key was read last, in monotonic seconds.
+            now: Monotonic seconds.
+        """
+        now = time.monotonic() if now is None else now
+        made = sum(stats["collections"] for stats in gc.get_stats()[:2])
+        fresh = (made - self._count) * _YOUNG[0]
+        if now - self._last < LONGEST and (now - key_read < STILL or fresh < _FEW):
+            return False
+        self._last = now
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        self._count = sum(stats["collections"] for stats in gc.get_stats()[:2])
+        return True
+
+    def close(self) -> None:
+        """Leave it to itself again."""
+        gc.set_threshold(*self._before)
+        gc.unfreeze()
