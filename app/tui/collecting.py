@@ -10,7 +10,7 @@ PERIOD = 5.0
 STILL = 2.0
 """Seconds without a key that make it one."""
 LONGEST = 300.0
-"""Seconds after which it is time for one though somebody types."""
+"""Seconds after which it is time for one though somebody types, and for one of everything."""
 _YOUNG = 5_000, 10
 _NEVER = 1 << 30
 _FEW = 20_000
@@ -19,12 +19,12 @@ _FEW = 20_000
 class Collector:
     """Keeps full collections, which stop everything for tens of milliseconds, out of the way of keys.
 
-    What survived one is not looked through again by those of young objects; a full one looks at everything.
+    What survived one is looked through again only now and then, as it takes longest and hardly ever goes.
     """
 
     def __init__(self) -> None:
         self._before = gc.get_threshold()
-        self._last = time.monotonic()
+        self._last = self._whole = time.monotonic()
         self._count = 0
         gc.set_threshold(*_YOUNG, _NEVER)
 
@@ -36,18 +36,24 @@ class Collector:
             now: Monotonic seconds.
         """
         now = time.monotonic() if now is None else now
-        made = sum(stats["collections"] for stats in gc.get_stats()[:2])
-        fresh = (made - self._count) * _YOUNG[0]
-        if now - self._last < LONGEST and (now - key_read < STILL or fresh < _FEW):
+        still = now - key_read >= STILL
+        fresh = (_collections() - self._count) * _YOUNG[0]
+        if now - self._last < LONGEST and not (still and fresh >= _FEW):
             return False
         self._last = now
-        gc.unfreeze()
+        if now - self._whole >= LONGEST:
+            self._whole = now
+            gc.unfreeze()
         gc.collect()
         gc.freeze()
-        self._count = sum(stats["collections"] for stats in gc.get_stats()[:2])
+        self._count = _collections()
         return True
 
     def close(self) -> None:
         """Leave it to itself again."""
         gc.set_threshold(*self._before)
         gc.unfreeze()
+
+
+def _collections() -> int:
+    return sum(stats["collections"] for stats in gc.get_stats()[:2])
