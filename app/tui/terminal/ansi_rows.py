@@ -3,47 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 
-from app.tui.terminal.cells import DEFAULT, PLAIN, RGB, Cell, Style
+from app.tui.terminal.cells import PLAIN, Cell
 from app.tui.terminal.model import TerminalModel
+from app.tui.terminal.sgr import sgr
 
-_FLAGS = (
-    ("bold", "1"),
-    ("faint", "2"),
-    ("italics", "3"),
-    ("blink", "5"),
-    ("reverse", "7"),
-    ("conceal", "8"),
-    ("strike", "9"),
-    ("overline", "53"),
-)
 _style = attrgetter("style")
-
-
-@lru_cache(4096)
-def sgr(style: Style) -> str:
-    """Return the sequence that sets a style, whatever was set before; links are left out."""
-    codes = ["0", *(code for name, code in _FLAGS if getattr(style, name))]
-    if style.underline:
-        codes.append("4" if style.underline == 1 else f"4:{style.underline}")
-    codes += _colour(style.fg, 30, 38) + _colour(style.bg, 40, 48)
-    return f"\x1b[{';'.join(codes)}m"
-
-
-def _colour(colour: int, base: int, extended: int) -> list[str]:
-    if colour == DEFAULT:
-        return []
-    if colour >= RGB:
-        value = colour - RGB
-        return [f"{extended};2;{value >> 16};{value >> 8 & 255};{value & 255}"]
-    if colour < 8:
-        return [str(base + colour)]
-    if colour < 16:
-        return [str(base + 60 + colour - 8)]
-    return [f"{extended};5;{colour}"]
 
 
 def row_text(row: Sequence[Cell], width: int) -> str:

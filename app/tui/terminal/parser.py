@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from app.tui.terminal.screen import Screen
+from app.tui.terminal.sgr import sgr
 
 VERSION = "vmbench"
 _TOKEN = re.compile(
@@ -24,6 +25,8 @@ _TEXT, _NEW_LINE, _CSI, _PREFIXED_CSI = 1, 2, 4, 7
 _STRING_END = re.compile("[\x07\x18\x1a\x1b\x9c]")
 _LONGEST_STRING = 1 << 20
 _LONGEST_SEQUENCE = 256
+_DEVICES = {15: "13", 25: "21", 26: "27;1", 53: "50", 55: "50"}
+"""What is answered to who asks after the printer, defined keys, the keyboard and the locator."""
 _SLOTS = {"(": 0, ")": 1, "*": 2, "+": 3, "-": 1, ".": 2, "/": 3}
 
 
@@ -41,7 +44,7 @@ def _numbers(parameters: str) -> tuple[int, ...]:
     found = []
     for part in parameters.split(";")[:32]:
         digits = part.partition(":")[0]
-        found.append(min(int(digits[:6]), 9999) if digits.isdigit() else 0)
+        found.append(min(int(digits.lstrip("0")[:6] or 0), 9999) if digits.isdigit() else 0)
     return tuple(found)
 
 
@@ -94,6 +97,7 @@ class Parser:
             ">q": lambda n: self._reply(f"\x1bP>|{VERSION}\x1b\\") if n == 0 else None,
             " q": self._cursor_shape,
             "!p": lambda n: screen.soft_reset(),
+            "x": self._parameters,
             "$p": lambda n: self._reply(f"\x1b[{n};{screen.mode_value(n, private=False)}$y"),
             "?$p": lambda n: self._reply(f"\x1b[?{n};{screen.mode_value(n, private=True)}$y"),
             "s": lambda n: screen.save_cursor(),
@@ -352,6 +356,7 @@ class Parser:
             known = {
                 " q": f"{screen.cursor_shape} q",
                 "r": f"{screen.top + 1};{screen.bottom + 1}r",
+                "m": sgr(screen.pen.style)[2:],
             }.get(text[2:])
             self._reply(f"\x1bP1$r{known}\x1b\\" if known else "\x1bP0$r\x1b\\")
         elif text.startswith("+q"):
@@ -423,6 +428,12 @@ class Parser:
     def _private_status(self, number: int) -> None:
         if number == 6:
             self._reply(f"\x1b[?{self._where()}R")
+        elif number in _DEVICES:
+            self._reply(f"\x1b[?{_DEVICES[number]}n")
+
+    def _parameters(self, kind: int) -> None:
+        if kind < 2:  # no parity, 8 bits, 38400 baud in both directions (DECREQTPARM)
+            self._reply(f"\x1b[{kind + 2};1;1;128;128;1;0x")
 
     def _where(self) -> str:
         screen = self.screen

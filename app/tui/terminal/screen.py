@@ -19,7 +19,7 @@ from app.tui.terminal.cells import Cell, Pen, Pens, Row
 from app.tui.terminal.packed import PackedRow, pack, unpack
 from app.tui.terminal.sgr import apply
 
-GRAPHICS = {code: pyte.charsets.VT100_MAP[code] for code in range(0x5F, 0x7F)} | {0x5F: " "}
+GRAPHICS = {code: pyte.charsets.VT100_MAP[code] for code in range(0x5F, 0x7F)} | {0x5F: " ", 0x68: "␤"}
 _BRITISH = {0x23: "£"}
 _CHARSETS: dict[str, dict[int, str] | None] = {"0": GRAPHICS, "2": GRAPHICS, "A": _BRITISH}
 
@@ -33,7 +33,7 @@ _TITLES = 10
 _LONGEST_TITLE = 512
 
 _MOUSE = frozenset({9, 1000, 1002, 1003})
-_KNOWN_MODES = frozenset({1, 5, 6, 7, 12, 25, 47, 66, 1004, 1006, 1007, 1047, 1049, 2004, 2026}) | _MOUSE
+_KNOWN_MODES = _MOUSE | {1, 3, 5, 6, 7, 12, 25, 40, 47, 66, 1004, 1006, 1007, 1047, 1049, 2004, 2026}
 _FIRST_MODES = frozenset({7, 12, 25, 1007})
 
 
@@ -334,6 +334,7 @@ class Screen(pyte.Screen):
         if self._last and _width(self._last) > 0:
             count = min(count, self.columns * self.lines)
             self.put(self._last * count, narrow=_width(self._last) == 1)
+            self._last = ""  # what is repeated is what was printed right before
 
     def _wrap(self) -> None:
         self.rows[self.cursor.y].wrapped = True
@@ -522,6 +523,8 @@ class Screen(pyte.Screen):
 
     def tab_forward(self, count: int) -> None:
         """Go to a tab stop to the right, or the last column (CHT)."""
+        if self.cursor.x >= self.columns:
+            return  # what waits to wrap still does
         stops = sorted(stop for stop in self.tabstops if self.cursor.x < stop < self.columns)
         self.cursor.x = stops[count - 1] if count <= len(stops) else self.columns - 1
 
@@ -609,12 +612,16 @@ class Screen(pyte.Screen):
             (self.save_cursor if on else self.restore_cursor)()
         if mode not in _KNOWN_MODES:
             return
+        if mode == 3 and 40 not in self.private:
+            return  # as in xterm: whoever means it says 40 first
         (self.private.add if on else self.private.discard)(mode)
         if mode in _MOUSE:
             self.private -= _MOUSE - {mode}
             self.mouse = mode if on else 0
             if not on:
                 self.private -= _MOUSE
+        elif mode == 3:
+            self._change_width()
         elif mode == 5:
             self.all_dirty = True
         elif mode == 6:
@@ -626,6 +633,12 @@ class Screen(pyte.Screen):
         elif mode in (47, 1047, 1049):
             self.private -= {47, 1047, 1049}
             self._switch(mode, on)
+
+    def _change_width(self) -> None:
+        """Do what 80 or 132 columns bring about, but for the width, which is the pane's (DECCOLM)."""
+        self._whole_margins()
+        self.cursor.x = self.cursor.y = 0
+        self.erase_in_display(2)
 
     def _switch(self, mode: int, on: bool) -> None:
         if on and self._main is None:

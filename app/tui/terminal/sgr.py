@@ -1,6 +1,8 @@
-"""Select graphic rendition: what ``CSI … m`` makes of a style."""
+"""Select graphic rendition: what ``CSI … m`` makes of a style, and what makes a style."""
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 from app.tui.terminal.cells import DEFAULT, PLAIN, RGB, Style
 
@@ -34,6 +36,16 @@ for _n in range(8):
     _FLAGS[90 + _n] = {"fg": 8 + _n}
     _FLAGS[100 + _n] = {"bg": 8 + _n}
 
+_SET_BY = (
+    ("bold", "1"),
+    ("faint", "2"),
+    ("italics", "3"),
+    ("blink", "5"),
+    ("reverse", "7"),
+    ("conceal", "8"),
+    ("strike", "9"),
+    ("overline", "53"),
+)
 _CLEARED: dict[str, bool | int] = {name: value for name, value in PLAIN._asdict().items() if name != "link"}
 _COLOURS = {38: "fg", 48: "bg", 58: "underline_colour"}
 
@@ -100,3 +112,26 @@ def _with_semicolons(items: list[str]) -> tuple[int | None, int]:
     if values[:1] == [2]:
         return (_rgb(*values[1:4]) if len(values) == 4 else None), 4
     return None, 1
+
+
+@lru_cache(4096)
+def sgr(style: Style) -> str:
+    """Return the sequence that sets a style, whatever was set before; links are left out."""
+    codes = ["0", *(code for name, code in _SET_BY if getattr(style, name))]
+    if style.underline:
+        codes.append("4" if style.underline == 1 else f"4:{style.underline}")
+    codes += _codes(style.fg, 30, 38) + _codes(style.bg, 40, 48)
+    return f"\x1b[{';'.join(codes)}m"
+
+
+def _codes(colour: int, base: int, extended: int) -> list[str]:
+    if colour == DEFAULT:
+        return []
+    if colour >= RGB:
+        value = colour - RGB
+        return [f"{extended};2;{value >> 16};{value >> 8 & 255};{value & 255}"]
+    if colour < 8:
+        return [str(base + colour)]
+    if colour < 16:
+        return [str(base + 60 + colour - 8)]
+    return [f"{extended};5;{colour}"]
