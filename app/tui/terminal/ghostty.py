@@ -14,6 +14,7 @@ from pyghostty.core import init_sized
 from app.tui.terminal.cells import BLANK, Row
 from app.tui.terminal.emulator import Cursor, Modes, Update
 from app.tui.terminal.ghostty_rows import TRACK, RowReader, point
+from app.tui.terminal.parser import DEVICES, line_parameters
 
 _CHUNK = 4096
 """Bytes between two looks at the scrollback, so that fewer lines come than it holds."""
@@ -29,11 +30,11 @@ _SHAPES = {
 }
 # What the library does not know, or knows otherwise than xterm. An escape ends whatever came before it.
 _OWN = re.compile(
-    rb"\x1b(?:(?P<soft>\[!p)|(?P<mouse>\[\?(?:9|100[023])l)|(?P<push>\[22(?:;[02])?t)|(?P<pop>\[23(?:;[02])?t)"
-    rb"|(?P<where>\[\?6n)|(?P<termcap>P\+q)|(?P<title>k)|(?P<palette>\](?:R|P[0-9A-Fa-f]{7})))"
+    rb"\x1b(?:(?P<soft>\[!p)|(?P<mouse>\[\?(?:9|100[023])l)|(?P<width>\[\?3[hl])|(?P<push>\[22(?:;[02])?t)|(?P<pop>\[23(?:;[02])?t)"
+    rb"|(?P<where>\[\?6n)|(?P<device>\[\?(?:15|2[56]|5[35])n)|(?P<line>\[[01]?x)|(?P<termcap>P\+q)|(?P<title>k)|(?P<palette>\](?:R|P[0-9A-Fa-f]{7})))"
 )
 _CUT = re.compile(
-    rb"\x1b(?:\[(?:!|\?(?:9|1(?:0(?:0[023]?)?)?|6)?|2(?:[23](?:;[02]?)?)?)?|P\+?|\](?:P[0-9A-Fa-f]{0,6})?)?\Z"
+    rb"\x1b(?:\[(?:!|[01]|\?(?:9|1(?:5|0(?:0[023]?)?)?|2[56]?|3|5[35]?|6)?|2(?:[23](?:;[02]?)?)?)?|P\+?|\](?:P[0-9A-Fa-f]{0,6})?)?\Z"
 )
 """The beginning of one of them at the end of what was read."""
 _SOFT_RESET = ((1, False), (6, False), (66, False), (7, True), (25, True), (4 | 1 << 15, False))
@@ -118,6 +119,7 @@ class GhosttyEmulator:
             out.primary.features[0] = 22
             out.secondary.device_type, out.secondary.firmware_version = 41, 377
             out.secondary.rom_cartridge = 0
+            out.tertiary.unit_id = 0
             return True
 
         def size(terminal: Any, _: Any, out: Any) -> bool:
@@ -163,6 +165,8 @@ class GhosttyEmulator:
         for position in range(0, len(data), _CHUNK):
             part = data[position : position + _CHUNK]
             lib.ghostty_terminal_vt_write(self._terminal, part, len(part))
+            if self._get("COLS", "uint16_t") != self.columns:  # DECCOLM among other modes
+                lib.ghostty_terminal_resize(self._terminal, self.columns, self.lines, 8, 16)
             self._count()
 
     def _act(self, name: str, sequence: bytes) -> None:
@@ -182,6 +186,11 @@ class GhosttyEmulator:
             self._write(b"\x1b[m\x1b(B\x1b)B\x0f\x1b7\x1b[r\x1b8")
         elif name == "mouse":
             self._write(b"\x1b[?9;1000;1002;1003l")
+        elif name == "width":  # the width is the pane's: what it brings about is done without it
+            self._mode_data.mode = 40
+            lib.ghostty_terminal_get(self._terminal, lib.GHOSTTY_TERMINAL_DATA_MODE, self._mode_data)
+            if self._mode_data.value:
+                self._write(b"\x1b[r\x1b[H\x1b[2J")
         elif name == "push":
             self._titles = [*self._titles, self.title][-_TITLES:]
         elif name == "pop" and self._titles:
@@ -189,6 +198,12 @@ class GhosttyEmulator:
         elif name == "where":
             x, y = self._get("CURSOR_X", "uint16_t"), self._get("CURSOR_Y", "uint16_t")
             self._calls.append(lambda: self.on_reply(b"\x1b[?%d;%dR" % (y + 1, x + 1)))
+        elif name == "device":
+            answer = f"\x1b[?{DEVICES[int(sequence[3:-1])]}n".encode()
+            self._calls.append(lambda: self.on_reply(answer))
+        elif name == "line":
+            answer = line_parameters(int(sequence[2:-1] or 0)).encode()
+            self._calls.append(lambda: self.on_reply(answer))
 
     def resize(self, columns: int, lines: int) -> None:
         """Change the size; lines of the main screen are wrapped anew."""

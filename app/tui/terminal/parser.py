@@ -25,7 +25,7 @@ _TEXT, _NEW_LINE, _CSI, _PREFIXED_CSI = 1, 2, 4, 7
 _STRING_END = re.compile("[\x07\x18\x1a\x1b\x9c]")
 _LONGEST_STRING = 1 << 20
 _LONGEST_SEQUENCE = 256
-_DEVICES = {15: "13", 25: "21", 26: "27;1", 53: "50", 55: "50"}
+DEVICES = {15: "13", 25: "21", 26: "27;1", 53: "50", 55: "50"}
 """What is answered to who asks after the printer, defined keys, the keyboard and the locator."""
 _SLOTS = {"(": 0, ")": 1, "*": 2, "+": 3, "-": 1, ".": 2, "/": 3}
 
@@ -97,7 +97,7 @@ class Parser:
             ">q": lambda n: self._reply(f"\x1bP>|{VERSION}\x1b\\") if n == 0 else None,
             " q": self._cursor_shape,
             "!p": lambda n: screen.soft_reset(),
-            "x": self._parameters,
+            "x": lambda n: self._reply(line_parameters(n)) if n < 2 else None,
             "$p": lambda n: self._reply(f"\x1b[{n};{screen.mode_value(n, private=False)}$y"),
             "?$p": lambda n: self._reply(f"\x1b[?{n};{screen.mode_value(n, private=True)}$y"),
             "s": lambda n: screen.save_cursor(),
@@ -428,12 +428,8 @@ class Parser:
     def _private_status(self, number: int) -> None:
         if number == 6:
             self._reply(f"\x1b[?{self._where()}R")
-        elif number in _DEVICES:
-            self._reply(f"\x1b[?{_DEVICES[number]}n")
-
-    def _parameters(self, kind: int) -> None:
-        if kind < 2:  # no parity, 8 bits, 38400 baud in both directions (DECREQTPARM)
-            self._reply(f"\x1b[{kind + 2};1;1;128;128;1;0x")
+        elif number in DEVICES:
+            self._reply(f"\x1b[?{DEVICES[number]}n")
 
     def _where(self) -> str:
         screen = self.screen
@@ -443,3 +439,8 @@ class Parser:
 
 def _printable(text: str) -> str:
     return "".join(char for char in text if char.isprintable())
+
+
+def line_parameters(kind: int) -> str:
+    """Return what a serial terminal would say of its line: 8 bits, no parity, 38400 baud (DECREPTPARM)."""
+    return f"\x1b[{kind + 2};1;1;128;128;1;0x"

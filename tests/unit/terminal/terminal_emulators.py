@@ -20,6 +20,10 @@ DIFFERENT = {
     "what follows a broken colour": "the number of a colour is taken modulo 256",
     "cut colour": "its numbers are taken as attributes",
     "tmux-inside": "left and right margins are known, which tmux itself does not know",
+    "character sets": "there is no British pound",
+    "VT220": "a count of 0 scrolls by nothing",
+    "ISO 6429 movements": "a count of 0 goes to no tab stop",
+    "repeat and scroll": "what was repeated is repeated again",
     "test_many_colours_do_not_pile_up": PYTE_INSIDE,
     "test_a_string_without_end_takes_no_more_memory_than_its_cap": PYTE_INSIDE,
 }
