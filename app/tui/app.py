@@ -37,6 +37,7 @@ from app.tui.base_app import BaseApp
 from app.tui.clock import Clock
 from app.tui.exported_size import forget_exported_size
 from app.tui.feel import Feel
+from app.tui.later import later
 from app.tui.memory import Memory, read_memory, write_memory
 from app.tui.messages import (
     PaneBroke,
@@ -486,10 +487,7 @@ class Workbench(BaseApp):
         """Ask for one redraw for all the events of a frame."""
         if not self.redraw_due:
             self.redraw_due = True
-            # Not Textual's timer: one is lost when the process gets no time as it starts.
-            asyncio.get_running_loop().call_later(
-                max(FRAME, 4 * self._redraw_cost), self.call_later, self._refresh_run
-            )
+            later(self, max(FRAME, 4 * self._redraw_cost), self._refresh_run)
 
     def _refresh_run(self) -> None:
         self.redraw_due = False

@@ -19,6 +19,7 @@ from app.engine.latency.measure import Progress
 from app.engine.latency.measurement import Measurement
 from app.engine.latency.verdicts import judge
 from app.tui import keymap
+from app.tui.later import later
 from app.tui.layout import PanedScreen, Split
 from app.tui.messages import explain
 from app.tui.screens.new_measurement import NewMeasurement
@@ -295,7 +296,7 @@ class LatencyScreen(PanedScreen):
     def _changed(self) -> None:
         if not self._drawing:
             self._drawing = True
-            self.set_timer(REDRAW, self._redraw)
+            later(self, REDRAW, self._redraw)
 
     def _redraw(self) -> None:
         self._drawing = False

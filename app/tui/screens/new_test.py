@@ -17,6 +17,7 @@ from textual.widgets.selection_list import Selection
 
 from app.engine.recorded import RecordedCommand, new_steps
 from app.tui import keymap
+from app.tui.later import later
 from app.tui.messages import explain
 from app.tui.screens.base import VmScreen
 from registry.location import Location, RegistryError
@@ -116,7 +117,7 @@ class NewTestScreen(VmScreen):
     def on_mount(self) -> None:
         """Begin with the name."""
         self.query_one("#name", Input).focus()
-        self._timer = self.set_timer(_PAUSE, self._preview)
+        self._timer = later(self, _PAUSE, self._preview)
         self._tell()
 
     @on(SelectionList.SelectedChanged)
@@ -130,8 +131,8 @@ class NewTestScreen(VmScreen):
     @on(Input.Changed)
     def _changed(self) -> None:
         self._draft, self._why = None, "…"
-        self._timer.stop()
-        self._timer = self.set_timer(_PAUSE, self._preview)
+        self._timer.cancel()
+        self._timer = later(self, _PAUSE, self._preview)
 
     @on(SelectionList.SelectionHighlighted)
     def _highlighted(self, event: SelectionList.SelectionHighlighted[int]) -> None:

@@ -13,6 +13,7 @@ from app.engine.api import LastResult
 from app.engine.past import LoggedRun
 from app.logs.at_moment import LogAtMoment
 from app.tui import keymap
+from app.tui.later import later
 from app.tui.messages import explain
 from app.tui.replay_session import ReplaySession
 from app.tui.screens.run import RunScreen
@@ -71,7 +72,7 @@ class PastRunScreen(RunScreen):
         """Ask for one redraw for all the events of a frame."""
         if not self._due:
             self._due = True
-            self.set_timer(FRAME, self.run_changed)
+            later(self, FRAME, self.run_changed)
 
     def _open_console(self, path: Path) -> LogAtMoment:
         log = LogAtMoment(path)

@@ -16,6 +16,7 @@ from textual.widget import Widget
 
 from app.setting_kinds import prefix_name
 from app.settings import PREFIX
+from app.tui.later import later
 from app.tui.terminal.cells import Cell
 from app.tui.terminal.direct import Painter, backed_up
 from app.tui.terminal.emulator import Cursor, PyteEmulator
@@ -370,11 +371,7 @@ class TerminalPane(Widget, can_focus=True):
         else:
             pause = FOCUSED_FRAME if self.has_focus else BACKGROUND_FRAME
             wait = LONGEST_FRAME if self.model.modes.synchronized else max(pause - since, pause / 2)
-            self._frame = self._later(wait)
-
-    def _later(self, wait: float) -> asyncio.TimerHandle:
-        """Paint after a while; Textual's own timer is lost when the process gets no time as it starts."""
-        return asyncio.get_running_loop().call_later(wait, self.call_later, self._paint)
+            self._frame = later(self, wait, self._paint)
 
     def _paint(self) -> None:
         if self._frame is not None:
@@ -383,7 +380,7 @@ class TerminalPane(Widget, can_focus=True):
         if not self.is_mounted:
             return
         if backed_up(self.app):
-            self._frame = self._later(BACKGROUND_FRAME)
+            self._frame = later(self, BACKGROUND_FRAME, self._paint)
             return
         began = time.monotonic()
         update = self.model.take()

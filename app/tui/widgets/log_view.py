@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from app.logs.match import Pattern
 from app.logs.matches import Matches
 from app.logs.source import LineGone, LogSource
 from app.tui import keymap
+from app.tui.later import later
 from app.tui.messages import PaneBroke
 from app.tui.signs import counted
 from app.tui.widgets.log_paint import CUT, GAP, HIT, LogPainter, Look, gutter, gutter_width, parts
@@ -246,8 +246,7 @@ class LogView(ScrollView, can_focus=True):
             wait = None
         if wait is not None:
             self._scheduled = True
-            # Textual's own timers never fire when the host takes the processor away as they begin.
-            asyncio.get_running_loop().call_later(wait, self.call_later, self._work)
+            later(self, wait, self._work)
         self._tell()
 
     def _slice(self, source: LogSource) -> float | None:
