@@ -62,6 +62,10 @@ class WrongState(BackendError):
     """The machine is in a state in which this cannot be done."""
 
 
+class InUse(WrongState):
+    """Another vmbench is at work on the machine."""
+
+
 class UnknownImage(BackendError):
     """No image recipe has this name."""
 
@@ -371,6 +375,17 @@ class Backend(Protocol):
 
         Raises:
             UnknownMachine: there is none, or more than one.
-            WrongState: a living vmbench is running a test on it.
+            InUse: a living vmbench is running a test on it.
+        """
+        ...
+
+    async def visit(self, name: str) -> Machine:
+        """Walk into a machine that another vmbench works with, for commands, terminals, copies and ports.
+
+        Nothing about the machine is held or changed, and what would change it raises ``WrongState``.
+
+        Raises:
+            UnknownMachine: there is none, or more than one.
+            WrongState: it does not run.
         """
         ...

@@ -21,7 +21,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backends.base import BackendError, MachineState, MachineTimeout, UnknownMachine, WrongState
+from backends.base import BackendError, InUse, MachineState, MachineTimeout, UnknownMachine, WrongState
 from backends.names import ID_PATTERN, random_id
 from backends.process import ProcessIdentity, this_process
 
@@ -215,6 +215,15 @@ class MachineStore:
             time.sleep(0.02)
         return MachineFolder(path, lock_fd, record)
 
+    def visit(self, name: str) -> MachineFolder:
+        """Return the folder of a machine to look at, without its lock. Blocking, shortly.
+
+        Raises:
+            UnknownMachine: no machine, or more than one, has this id or prefix.
+        """
+        record = self.find(name)
+        return MachineFolder(self.root / record.id, -1, record)
+
     def records(self) -> list[MachineRecord]:
         """Return every machine's record, oldest first, with its state as it is now. Blocking."""
         found = [record for _, record in self._scan() if record is not None]
@@ -254,7 +263,7 @@ class MachineStore:
 
     def _refuse_busy(self, record: MachineRecord) -> None:
         if record.in_use and record.owner and record.owner != this_process():
-            raise WrongState(
+            raise InUse(
                 f"{record.id} belongs to a run of another vmbench (pid {record.owner.pid})",
                 remedy=f"stop that run first: kill -INT {record.owner.pid}",
             )

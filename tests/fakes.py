@@ -401,6 +401,9 @@ class FakeBackend:
             raise UnknownMachine(f"no machine is called {name!r}", remedy="vmbench ps lists the machines")
         return (exact or found)[0]
 
+    async def visit(self, name: str) -> FakeMachine:
+        return await FakeBackend.adopt(self, name)
+
     def of(self, test: str) -> list[FakeMachine]:
         """Return the machines that a test had."""
         return [m for m in self.machines if m.request.label == test]

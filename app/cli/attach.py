@@ -39,7 +39,7 @@ def command(machine: str, console: bool) -> int:
         from app.tui.attached import Attached, run_attached
         from app.tui.terminals import TerminalOptions
 
-        async with bench.machine(machine) as found:
+        async with bench.inside(machine) as found:
             require("run a command", found.id, found.state)
             wanted = TerminalOptions.of(bench.settings, bench.paths.recordings, place.location)
             app = Attached(found, wanted, theme_name=bench.settings.ui.theme, console=console)

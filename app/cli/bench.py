@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,9 +94,26 @@ class Bench:
 
         Raises:
             UnknownMachine: there is none, or more than one.
-            WrongState: a living vmbench is running a test on it.
+            InUse: a living vmbench is running a test on it.
         """
         return self.room.machine(name)
+
+    @asynccontextmanager
+    async def inside(self, name: str) -> AsyncIterator[Machine]:
+        """Walk into the machine with this id or prefix, also beside another vmbench's test; leave at the end.
+
+        Raises:
+            UnknownMachine: there is none, or more than one.
+            WrongState: another vmbench is just starting it.
+        """
+        record = await self.find(name)
+        async with self.room.machine(record.id, beside=True) as machine:
+            if record.in_use and record.owner is not None:
+                warn(
+                    f"{record.id} is at work for another vmbench (pid {record.owner.pid}): its test sees "
+                    f"what you change, and it goes when that is done; vmbench keep {record.id} keeps it"
+                )
+            yield machine
 
     async def each(
         self, names: Sequence[str], act: Callable[[Machine], Awaitable[str]], *, at_once: bool = True

@@ -69,7 +69,7 @@ def command(
     env = dict(_pair(p) for p in pairs)
 
     async def work(bench: Bench) -> int:
-        async with bench.machine(machine) as found:
+        async with bench.inside(machine) as found:
             stdin = await asyncio.to_thread(sys.stdin.buffer.read) if with_stdin else None
             done = await run_streaming(
                 found, script_of(words), cwd=cwd, env=env, stdin=stdin, timeout=timeout

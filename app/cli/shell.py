@@ -47,7 +47,7 @@ def command(machine: str, words: tuple[str, ...], record: Path | None, record_in
         )
 
     async def work(bench: Bench) -> int:
-        async with bench.machine(machine) as found:
+        async with bench.inside(machine) as found:
             script = script_of(words) if words else None
             if record is None:
                 return await attach(found, script)

@@ -20,6 +20,7 @@ from app.engine.api import LastResult, RunOptions
 from app.engine.checkpoints import CheckpointBudget, Checkpoints
 from app.engine.history import KEPT_RUNS, ResultIndex, prune_runs
 from app.engine.log import LOG_NAME, EventLog
+from app.engine.machines import take_up
 from app.engine.masking import Masker, secrets_of
 from app.engine.memory import available_memory
 from app.engine.offload import Writer, off_loop, unbroken
@@ -274,11 +275,12 @@ class Engine:
     async def adopt(self, machine: str) -> Machine:
         """Take up a kept machine, by its id or a prefix of it; whoever does releases it when done.
 
-        A machine on which this engine runs a test is lent, by its whole id: the test goes on beside.
+        A machine on which this engine runs a test is lent, by its whole id: the test goes on beside. One that
+        another vmbench works with is walked into without a hold on it.
 
         Raises:
             UnknownMachine: there is none, or more than one.
-            WrongState: a living vmbench is running a test on it.
+            WrongState: another vmbench is just starting it.
         """
         for run in self._runs:
             lent = run.machine(machine)
@@ -287,7 +289,7 @@ class Engine:
         unknown: UnknownMachine | None = None
         for backend in self._backends.values():
             try:
-                return await backend.adopt(machine)
+                return await take_up(backend, machine)
             except UnknownMachine as error:
                 unknown = error
         raise unknown or UnknownMachine(f"no machine is called {machine!r}")

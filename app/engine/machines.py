@@ -17,6 +17,7 @@ from app.engine.raising import OnLost, bring_up, raise_machines
 from backends.base import (
     Backend,
     BackendError,
+    InUse,
     Machine,
     MachineRequest,
     MachineState,
@@ -87,7 +88,7 @@ def refusal(view: MachineView, move: str) -> str:
     """
     if move == "keep" and view.used_by is not None and view.record.run:
         return ""  # its run is asked to
-    if view.used_by is not None and not view.ours:
+    if view.used_by is not None and not view.ours and move != "run a command":
         return f"{view.id} is used by another vmbench (pid {view.used_by}); wait until its run is over"
     if move in ("change", "keep"):
         return ""
@@ -96,6 +97,19 @@ def refusal(view: MachineView, move: str) -> str:
     except WrongState as error:
         return f"{error.message}; {error.remedy}"
     return ""
+
+
+async def take_up(backend: Backend, machine: str) -> Machine:
+    """Take up a machine, or walk into one that another vmbench works with.
+
+    Raises:
+        UnknownMachine: there is none, or more than one.
+        WrongState: another vmbench is just starting it.
+    """
+    try:
+        return await backend.adopt(machine)
+    except InUse:
+        return await backend.visit(machine)
 
 
 class MachinesApi(Protocol):
@@ -288,16 +302,20 @@ class Machines:
         return backends[chosen]
 
     @asynccontextmanager
-    async def machine(self, name: str) -> AsyncIterator[Machine]:
+    async def machine(self, name: str, *, beside: bool = False) -> AsyncIterator[Machine]:
         """Take up the machine with this id or prefix, and let go of it at the end.
+
+        Args:
+            name: The id or prefix.
+            beside: Walk into one that another vmbench works with, too, without a hold on it.
 
         Raises:
             UnknownMachine: there is none, or more than one.
-            WrongState: a living vmbench is running a test on it.
+            InUse: a living vmbench is running a test on it, and it is not to be walked into.
         """
         record = await off_loop(self.store.find, name)
         backend = await off_loop(self.backend, record.backend)
-        machine = await backend.adopt(record.id)
+        machine = await (take_up(backend, record.id) if beside else backend.adopt(record.id))
 
         async def release() -> None:
             await machine.release()

@@ -637,7 +637,7 @@ class Workbench(BaseApp):
         """Give the screen to a shell in a machine: a kept one, or that of a test that runs, ``beside`` it."""
         if beside:
             self.notify(
-                f"{beside} runs in {machine}: it sees what you change there. K keeps the machine.",
+                f"{beside} is at work in {machine}: it sees what you change there. K keeps the machine.",
                 title="Beside a test",
                 markup=False,
             )

@@ -22,9 +22,10 @@ from backends.qemu.argv import CONSOLE_LOG, LaunchSpec, MachineType
 from backends.qemu.machine import QemuMachine, Surroundings
 from backends.qemu.template import Template
 from backends.qemu.transfer import furnish_launch, take_over
+from backends.qemu.visit import VisitedMachine
 from backends.reaper import Reaper
 from backends.snapshots import SnapshotError, SnapshotRecord, SnapshotStore
-from backends.store import MachineRecord, MachineStore
+from backends.store import MachineFolder, MachineRecord, MachineStore
 
 ACTIONS = frozenset(
     {"add", "remove", "reset", "wait", "shell", "http", "copy", "console", "reboot"},
@@ -243,16 +244,25 @@ class QemuCore:
     async def adopt(self, name: str) -> QemuMachine:
         """Take up another vmbench's machine; see ``backends.base.Backend.adopt``."""
         held = await asyncio.to_thread(self.store.open, name)
+        machine = QemuMachine(held, self._launch_of(held), self.surroundings())
+        await machine.attach()
+        return machine
+
+    async def visit(self, name: str) -> VisitedMachine:
+        """Walk into a machine that another vmbench works with; see ``backends.base.Backend.visit``."""
+        held = await asyncio.to_thread(self.store.visit, name)
+        machine = VisitedMachine(held, self._launch_of(held), self.surroundings())
+        await machine.attach()
+        return machine
+
+    def _launch_of(self, held: MachineFolder) -> LaunchSpec:
         try:
-            launch = LaunchSpec.from_json((held.path / furnish.LAUNCH).read_text())
+            return LaunchSpec.from_json((held.path / furnish.LAUNCH).read_text())
         except (OSError, ValueError) as error:
             held.close()
             raise BackendError(
                 f"{held.record.id}'s folder is damaged: {error}", remedy=f"vmbench rm {held.record.id}"
             ) from error
-        machine = QemuMachine(held, launch, self.surroundings())
-        await machine.attach()
-        return machine
 
 
 async def _made(make: Callable[P, QemuMachine], *args: P.args, **kwargs: P.kwargs) -> QemuMachine:
@@ -354,6 +364,10 @@ class QemuBackend:
     async def adopt(self, name: str) -> QemuMachine:
         """Take up a machine that another vmbench made and kept."""
         return await self.core.adopt(name)
+
+    async def visit(self, name: str) -> VisitedMachine:
+        """Walk into a machine that another vmbench works with."""
+        return await self.core.visit(name)
 
     async def close(self) -> None:
         """Dismiss the reaper once nothing is left to watch over."""

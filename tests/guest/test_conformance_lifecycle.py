@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -164,7 +165,7 @@ async def test_a_kept_machine_is_taken_up_by_other_processes(
         return out.decode().strip(), err.decode()
 
     said, error = await other("exec")
-    assert not said and "belongs to a run of another vmbench" in error, "nobody walks into a running test"
+    assert not said and "belongs to a run of another vmbench" in error, "nobody takes up a running test's"
     await machine.keep("for tomorrow")
     await machine.release()
     assert (await other("exec"))[0] == "here running"
@@ -178,6 +179,90 @@ async def test_a_kept_machine_is_taken_up_by_other_processes(
     assert machine_store.find(machine.id).state is MachineState.RUNNING, "it outlives who started it"
     machine_store.remove(machine.id)
     assert machine_store.records() == []
+
+
+VISITOR = """
+import asyncio, sys
+from pathlib import Path
+from backends.base import BackendError, WrongState
+from backends.images.store import ImageStore
+from backends.qemu.backend import make_backends
+from backends.store import MachineStore
+
+async def main(machines, images, name):
+    backend = make_backends(MachineStore(Path(machines)), ImageStore(Path(images)))["microvm"]
+    machine = await backend.visit(name)
+    print((await machine.exec("cat /tmp/mark; echo visited >/tmp/visited")).stdout.decode().strip())
+    print((await machine.exec("sleep 4321", timeout=0.5)).timed_out)
+    left = await machine.exec("cat /proc/[0-9]*/cmdline | tr '\\\\0' ' ' | grep -c 'sleep 432[1]'")
+    print(left.stdout.decode().strip())
+    terminal = await machine.terminal("echo in a terminal")
+    print((await terminal.read()).decode().strip())
+    await terminal.close()
+    refused = []
+    for act in (machine.stop, machine.kill, machine.remove, machine.pause, machine.reboot, machine.console):
+        try:
+            await act()
+        except WrongState as error:
+            refused.append("another vmbench" in error.message and bool(error.remedy))
+    for act in (machine.save, machine.keep):
+        try:
+            await act("x")
+        except WrongState as error:
+            refused.append("another vmbench" in error.message)
+    print(refused == [True] * 8, flush=True)
+    sys.stdin.readline()
+    try:
+        await machine.exec("sleep 600")
+    except BackendError as error:
+        print(error.message)
+    await machine.release()
+    await backend.close()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_another_process_walks_into_a_machine_at_work_and_changes_nothing_about_it(
+    boot: Boot, machine_store: MachineStore, image_store: ImageStore
+) -> None:
+    machine = await boot()
+    await machine.exec("echo here >/tmp/mark")
+    before = {f: f.read_bytes() for f in machine.folder.iterdir() if f.suffix in (".json", ".lock")}
+    visitor = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", VISITOR, str(machine_store.root), str(image_store.root), machine.id),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert visitor.stdin is not None and visitor.stdout is not None
+    try:
+        said = [(await visitor.stdout.readline()).decode().strip() for _ in range(5)]
+        assert said == ["here", "True", "0", "in a terminal", "True"]
+        # The owner goes on as if nobody had come, its control channel and monitor included.
+        assert (await machine.exec("cat /tmp/visited")).stdout == b"visited\n"
+        assert (await machine.control("echo still"))[1].strip() == b"still"
+        await machine.pause()
+        await machine.resume()
+        after = {f: f.read_bytes() for f in machine.folder.iterdir() if f.suffix == ".json"}
+        assert {f: t for f, t in before.items() if f in after} == after
+        assert machine_store.find(machine.id).in_use
+        visitor.stdin.write(b"\n")
+        await visitor.stdin.drain()
+        deadline = time.monotonic() + 60
+        while (
+            await machine.exec("cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -q 'sleep 60[0]'")
+        ).exit_code:
+            assert time.monotonic() < deadline, "the visitor's command does not run"
+            await asyncio.sleep(0.1)
+        await machine.remove()
+        assert (await visitor.stdout.readline()).decode().strip() == (
+            f"{machine.id} is gone: whoever worked with it is done"
+        )
+        assert await visitor.wait() == 0
+    finally:
+        if visitor.returncode is None:
+            visitor.kill()
 
 
 async def test_stale_folders_and_sockets_are_cleaned(

@@ -208,16 +208,28 @@ async def test_marks_and_details_by_the_mouse() -> None:
         assert not screen.has_class("-reading") and app.focused is screen.machine_list
 
 
-async def test_what_another_vmbench_uses_is_looked_at_only() -> None:
+async def test_what_another_vmbench_uses_is_walked_into_and_looked_at_only(tmp_path) -> None:
     async with machines_place() as (app, api, pilot, screen):
         await pilot.press("down", "down")
-        for action in ("attach", "stop", "remove", "save", "forward", "pause"):
+        for action in ("stop", "remove", "save", "forward", "pause"):
             assert "pid 4711" in screen.why_not(action), action
         await pilot.press("d", "x")
         await pilot.pause()
         assert not isinstance(app.screen, Confirm) and not api.calls
         commands = {command.title: command.help for command in app.get_system_commands(screen)}
         assert "pid 4711" in commands["Stop (x): not now"]
+        machine = app.engine.machines["plain-lynx"] = await FakeBackend(tmp_path).create(MachineRequest())
+        walked = []
+
+        async def walk(_, found, typed):
+            walked.append(found)
+
+        app.walk = walk
+        await pilot.press("a")
+        await until(pilot, lambda: machine.released and walked == [machine])
+        assert any(
+            "copy-round-trip is at work in plain-lynx: it sees what you change" in t for t in told(app)
+        )
 
 
 async def test_a_new_machine_is_asked_for_and_selected() -> None:

@@ -111,7 +111,14 @@ class MachineActions(WorkScreen):
 
     def action_attach(self) -> None:
         """Walk in."""
-        self.workbench.walk_in(self.selected_id())
+        self.workbench.walk_in(self.selected_id(), beside=self._beside())
+
+    def _beside(self) -> str:
+        """Say who is at work in the machine under the cursor; empty where nobody is."""
+        view = self.machine_list.current
+        if view is None or view.used_by is None:
+            return ""
+        return view.record.label or ("A test" if view.ours else f"Another vmbench (pid {view.used_by})")
 
     def action_terminal(self) -> None:
         """Open terminals in it."""

@@ -45,7 +45,7 @@ class MachinesScreen(MachineActions, PanedScreen):
     PURPOSE = (
         "Every machine of yours on this host: of runs, kept ones and those you made, also of other vmbench "
         "processes. Walk in, stop, save, forward ports, remove. What a run of another vmbench uses can "
-        "be looked at only."
+        "be walked into and looked at only."
     )
     HELP_SCOPES: ClassVar[list[tuple[str, str]]] = [
         ("Machines", "machines"),
