@@ -21,6 +21,7 @@ from textual.app import App
 from textual.color import Color
 from textual.drivers._writer_thread import WriterThread
 from textual.geometry import Offset, Region, Size
+from textual.keys import _character_to_key
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -258,6 +259,14 @@ class KeyTaker(Protocol):
         """Type a printable character from the input thread; ``note`` is called before it is written."""
         ...
 
+    def takes_text(self) -> bool:
+        """Return whether a printable character is only typed; asked by any thread."""
+        ...
+
+    def take_text(self, character: str) -> None:
+        """Type a printable character."""
+        ...
+
     def type_now(self, event: events.Key) -> bool:
         """Type a key from the input thread, if nothing but typing it is to be done; return whether it was."""
         ...
@@ -328,7 +337,26 @@ class Keyboard:
             if isinstance(ear, Ear):
                 ear.typed(begun, character)
 
-        return taker.type_text(character, note)
+        if taker.type_text(character, note):
+            return True
+        if not taker.takes_text():
+            return False
+        note()
+        self._handed += 1
+        self._loop.call_soon_threadsafe(self._text_arrived, character, context=self._context)
+        return True
+
+    def _text_arrived(self, character: str) -> None:
+        """Act on a character that was read alone, with nothing before it that waits."""
+        taker = self._taker() if self._app.app_focus else None
+        if taker is None or not taker.takes_text():
+            self._arrived(events.Key(_character_to_key(character), character))
+            return
+        try:
+            taker.take_text(character)
+        except Exception as error:
+            self._app._handle_exception(error)
+        self._done += 1
 
     def _read(self, message: Message) -> None:
         """Take what the input thread read; runs in that thread."""

@@ -532,18 +532,27 @@ class TerminalPane(Widget, can_focus=True):
     def _typed_into(self) -> LocalPty | None:
         """Return what a key goes into now if nothing else is to be done with it; asked in any thread."""
         source = self.source
-        if (
-            not isinstance(source, LocalPty)
-            or self.recorder is not None
-            or self.reading
+        if isinstance(source, LocalPty) and self.recorder is None and self._only_types():
+            return source
+        return None
+
+    def _only_types(self) -> bool:
+        return not (
+            self.reading
             or self._prefixed
             or self._typing is not None
             or self._view is not None
             or self._selected is not None
             or not self.only_typed()
-        ):
-            return None
-        return source
+        )
+
+    def takes_text(self) -> bool:
+        """Return whether a printable character is only typed; asked by any thread."""
+        return self.source is not None and "+" in self.prefix and self._only_types()
+
+    def take_text(self, character: str) -> None:
+        """Type a printable character."""
+        self._type(character.encode())
 
     def type_text(self, character: str, note: Callable[[], None]) -> bool:
         """Type a character at once, if it is only typed; ``note`` is called first; runs in any thread."""
