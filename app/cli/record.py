@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import sys
@@ -128,7 +129,7 @@ def _recorded(machine: str) -> Sequence[RecordedCommand]:
                 try:
                     await hand_over(RecordedTerminal(terminal, cast))
                 finally:
-                    cast.close()
+                    await asyncio.to_thread(cast.close)
                 return 0
 
         act(work)

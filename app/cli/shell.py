@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 import sys
@@ -78,7 +79,7 @@ async def _recorded(bench: Bench, machine: Machine, script: str | None, file: Pa
         terminal = await machine.terminal(script, columns=columns, rows=rows, term=term)
         code = await hand_over(RecordedTerminal(terminal, cast))
     finally:
-        cast.close()
+        await asyncio.to_thread(cast.close)
     if cast.failure is not None:
         warn(f"{file} is not complete: {cast.failure.strerror}")
     else:

@@ -14,6 +14,7 @@ from app.tui import theme
 from app.tui.screens.choices import Ask, Choose
 from app.tui.screens.dialogs import Help
 from app.tui.screens.terminal import TerminalScreen
+from app.tui.terminal.line_writer import LineWriter
 from app.tui.terminal.local_pty import LocalPty
 from app.tui.terminal.machine_source import MachineTerminals
 from app.tui.terminal.recording import Recording
@@ -99,6 +100,24 @@ async def test_shells_commands_console_and_host_side_by_side() -> None:
         await until(lambda: "vmbench console -f" in screen.panes[1].told, "the refusal")
 
 
+def told(app: Bench, words: str) -> bool:
+    return any(words in notification.message for notification in app._notifications)
+
+
+async def test_a_full_disk_ends_a_recording_and_not_its_terminal(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("app.tui.terminal.cast.LineWriter", lambda path: LineWriter(Path("/dev/full")))
+    app = Bench(recording=Recording(folder=tmp_path / "casts"))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(lambda: isinstance(app.screen, TerminalScreen) and app.screen.panes[0].source, "a shell")
+        pane = app.screen.panes[0]
+        await pilot.press("ctrl+g", "R")
+        await until(lambda: told(app, "No space left on device"), "a notice")
+        assert told(app, "Free some disk space")
+        await until(lambda: pane.recorder is None and "REC" not in str(pane.border_title), "the sign's end")
+        await pilot.press(*"echo go''es on", "enter")
+        await until(lambda: "\ngoes on" in seen(pane), "the echo")
+
+
 @pytest.mark.parametrize("version", [2, 3])
 async def test_a_recording_begins_with_the_screen_and_holds_markers_but_no_secrets(tmp_path, version) -> None:
     recording = Recording(folder=tmp_path / "casts", version=version, masker=Masker(["s3cret"]))
@@ -124,6 +143,7 @@ async def test_a_recording_begins_with_the_screen_and_holds_markers_but_no_secre
         await until(lambda: app.screen is screen, "the terminals")
         await pilot.press("ctrl+g", "R")
         await until(lambda: "REC" not in str(pane.border_title), "the sign's end")
+        await until(lambda: told(app, "vmbench play"), "where it is")
     (path,) = (tmp_path / "casts").iterdir()
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     header, *events = [json.loads(line) for line in path.read_text().splitlines()]

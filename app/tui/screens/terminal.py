@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar
 
 from textual import events, on, work
@@ -349,8 +348,7 @@ class TerminalScreen(VmScreen):
         assert recording is not None
         model = pane.model
         try:
-            pane.recorder = recording.begin(pane.label, model.columns, model.lines, screen)
-            return pane.recorder
+            cast = recording.begin(pane.label, model.columns, model.lines, screen)
         except OSError as error:
             self.app.notify(
                 f"{error.strerror or error}\nFree some disk space, or point VMBENCH_STATE elsewhere.",
@@ -359,6 +357,34 @@ class TerminalScreen(VmScreen):
                 markup=False,
             )
             return None
+        cast.when_it_fails(lambda: pane.call_later(self._not_recorded, pane, cast))
+        pane.recorder = cast
+        return cast
+
+    def _not_recorded(self, pane: TerminalPane, cast: CastWriter) -> None:
+        """End a recording that cannot be written; its terminal goes on."""
+        if pane.recorder is not cast:
+            return  # whoever ended it tells
+        pane.recorder = None
+        if self._captured is pane:
+            self._captured = None
+        pane.retitle()
+        self._close(cast)
+
+    @work(group="recordings", exit_on_error=False)
+    async def _close(self, cast: CastWriter) -> None:
+        """End a recording and tell what became of it."""
+        await asyncio.to_thread(cast.close)
+        if cast.failure is not None:
+            self.app.notify(
+                f"{cast.failure.strerror}. What was written is in {cast.path}\n"
+                "Free some disk space, or point VMBENCH_STATE elsewhere.",
+                title="The recording ended",
+                severity="error",
+                markup=False,
+            )
+        else:
+            self.app.notify(f"Recorded: vmbench play {cast.path}", title="Recording", markup=False)
 
     def toggle_recording(self, pane: TerminalPane) -> None:
         """Begin to record a pane, or end it."""
@@ -374,13 +400,7 @@ class TerminalScreen(VmScreen):
                 self.notify(f"Recording to {begun.path}", markup=False)
         else:
             cast, pane.recorder = pane.recorder, None
-            cast.close()
-            if cast.failure is not None:
-                self.notify(
-                    f"It is not complete: {cast.failure.strerror}", title="Recording", severity="error"
-                )
-            else:
-                self.notify(f"Recorded: vmbench play {cast.path}", title="Recording", markup=False)
+            self._close(cast)
         pane.retitle()
 
     def _mark(self, pane: TerminalPane) -> None:
@@ -441,14 +461,14 @@ class TerminalScreen(VmScreen):
         if pane is None or pane.recorder is None or self._new_tests is None:
             return
         cast, pane.recorder = pane.recorder, None
-        cast.close()
         pane.retitle()
-        self._read_commands(cast.path, self._new_tests)
+        self._read_commands(cast, self._new_tests)
 
     @work(group="review", exclusive=True, exit_on_error=False)
-    async def _read_commands(self, path: Path, target: NewTests) -> None:
+    async def _read_commands(self, cast: CastWriter, target: NewTests) -> None:
+        await asyncio.to_thread(cast.close)
         try:
-            commands = await asyncio.to_thread(lambda: commands_of(read_cast(path)))
+            commands = await asyncio.to_thread(lambda: commands_of(read_cast(cast.path)))
         except CastError as error:
             self.app.notify(error.message, title="No test", severity="error", markup=False)
             return
@@ -461,7 +481,7 @@ class TerminalScreen(VmScreen):
             if screen.saved:
                 target.saved()
             else:
-                later = f"vmbench record {path} --test NAME"
+                later = f"vmbench record {cast.path} --test NAME"
                 self.app.notify(f"Nothing was saved. {later} makes a test of it later.", markup=False)
 
         await self.app.push_screen(screen, closed)

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Literal
 
 from app.engine.masking import MASK, MaskedStream, Masker
+from app.tui.terminal.line_writer import LineWriter
 
 __all__ = ["MASK", "CastWriter"]
 
 
 class CastWriter:
-    """Writes down what a terminal prints.
+    """Writes down what a terminal prints, in a thread of its own.
 
     Args:
         path: The file; made readable for its owner alone, and never one that is there already.
@@ -56,9 +57,7 @@ class CastWriter:
         self._size = (columns, rows)
         self._decoders = {code: codecs.getincrementaldecoder("utf-8")("replace") for code in "oi"}
         path.touch(mode=0o600, exist_ok=False)
-        self._file = path.open("w", encoding="utf-8", newline="\n")
-        self.failure: OSError | None = None
-        """What keeps more from being written, such as a full disk."""
+        self._file = LineWriter(path)
         header: dict[str, object] = {"version": version}
         if version == 3:
             header["term"] = {"cols": columns, "rows": rows, "type": term}
@@ -87,26 +86,31 @@ class CastWriter:
     def marker(self, label: str) -> None:
         """Record a place to jump to."""
         self._event("m", self._masker.text(label))
-        self.flush()
 
     def exit(self, code: int) -> None:
         """Record how the program ended; version 2 has no word for it."""
         if self._version == 3:
             self._event("x", str(code))
 
-    def flush(self) -> None:
-        """Bring all that was recorded so far into the file."""
-        self._guarded(self._file.flush)
+    @property
+    def failure(self) -> OSError | None:
+        """What keeps more from being written, such as a full disk."""
+        return self._file.failure
+
+    def when_it_fails(self, action: Callable[[], object]) -> None:
+        """Have something done when no more can be written; by another thread."""
+        self._file.on_failure = action
+        if self.failure is not None:
+            action()
 
     def close(self) -> None:
-        """End the recording. Idempotent."""
+        """End the recording, once all of it is in the file. Blocking; idempotent."""
         if self._file.closed:
             return
         for code, masked in self._masked.items():
             if text := self._decoders[code].decode(masked.flush(), final=True):
                 self._event(code, text)
-        self._guarded(self._file.flush)
-        self._guarded(self._file.close)
+        self._file.close()
 
     def _text(self, code: str, data: bytes) -> None:
         if text := self._decoders[code].decode(self._masked[code].feed(data)):
@@ -121,13 +125,4 @@ class CastWriter:
         self._line([round(since, 6), code, data])
 
     def _line(self, value: object) -> None:
-        line = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode() + "\n"
-        self._guarded(lambda: self._file.write(line))
-
-    def _guarded(self, work: Callable[[], object]) -> None:
-        """Do file work unless some failed before: what is recorded goes on without its recording."""
-        if self.failure is None:
-            try:
-                work()
-            except OSError as error:
-                self.failure = error
+        self._file.write(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n")

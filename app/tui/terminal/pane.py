@@ -210,7 +210,7 @@ class TerminalPane(Widget, can_focus=True):
         if self._workshop is not None:
             await self._workshop.leave()
         if self.recorder is not None:
-            self.recorder.close()
+            await asyncio.to_thread(self.recorder.close)
 
     def on_resize(self, event: events.Resize) -> None:
         """Give the program the room there is; the first time, start it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -121,4 +122,4 @@ class RecordedTerminal:
     async def close(self) -> None:
         """Hang up, and end the recording. Idempotent."""
         await self._terminal.close()
-        self._cast.close()
+        await asyncio.to_thread(self._cast.close)

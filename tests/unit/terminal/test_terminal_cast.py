@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+from pathlib import Path
 
 import pytest
 
 from app.tui.terminal.cast import MASK, CastWriter
+from app.tui.terminal.line_writer import MOST_WAITING, LineWriter
 
 
 class Clock:
@@ -72,3 +76,27 @@ def test_nothing_is_overwritten(tmp_path) -> None:
     with pytest.raises(FileExistsError):
         CastWriter(path, 80, 24)
     assert path.read_text() == "mine"
+
+
+def test_a_full_disk_is_told_once_and_holds_nobody_up() -> None:
+    told = []
+    writer = LineWriter(Path("/dev/full"))
+    writer.on_failure = lambda: told.append(writer.failure)
+    for _ in range(100):
+        writer.write(b"x" * 10000)
+    writer.close()
+    writer.write(b"late")
+    writer.close()
+    assert [error.errno for error in told] == [errno.ENOSPC]
+
+
+def test_a_disk_that_stands_still_ends_the_recording_before_memory_does(tmp_path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)  # nobody reads it: writing it waits
+    writer = LineWriter(tmp_path / "pipe")
+    line = b"x" * (1 << 20)
+    for _ in range(2 * MOST_WAITING // len(line)):
+        writer.write(line)
+    assert writer.failure is not None and "keep up" in str(writer.failure)
+    os.close(reader)
+    writer.close()
