@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import sys
@@ -111,6 +110,8 @@ def _recorded(machine: str) -> Sequence[RecordedCommand]:
         file = Path(folder) / "typed.cast"
 
         async def work(bench: Bench) -> int:
+            import asyncio
+
             from app.attach import hand_over
             from app.engine.recorded import RECORDING_SHELL
             from app.tui.terminal.recording import RecordedTerminal, Recording

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shlex
 import sys
@@ -59,6 +58,8 @@ def command(machine: str, words: tuple[str, ...], record: Path | None, record_in
 
 async def _recorded(bench: Bench, machine: Machine, script: str | None, file: Path, typed: bool) -> int:
     """Hand this terminal over and record what is shown on it."""
+    import asyncio
+
     from app.attach import hand_over
     from app.tui.terminal.recording import RecordedTerminal
     from app.tui.terminals import TerminalOptions
