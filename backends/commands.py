@@ -14,6 +14,9 @@ from dataclasses import dataclass, replace
 
 _KEY = re.compile(r"-----BEGIN [^-]*KEY-----.*?(?:-----END [^-]*KEY-----|\Z)", re.DOTALL)
 MASK = "•••"
+KINDS = ("qemu", "qmp", "control", "tool", "ssh", "guest", "terminal", "copy")
+"""QEMU itself; what its monitor is told; the guest's control channel; tools of this host; logins; commands in
+guests; terminals; copies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +25,9 @@ class Command:
 
     id: str
     kind: str
-    """``qemu``, ``tool`` (of this host), ``ssh`` (a login), ``guest``, ``terminal`` or ``copy``."""
+    """One of ``KINDS``."""
     text: str
-    """As one types it in a shell; a guest's command as the guest's shell gets it."""
+    """As one types it in a shell; a guest's command as the guest's shell gets it, the monitor's as JSON."""
     time: float
     """When it began, in seconds since the epoch."""
     machine: str = ""

@@ -13,17 +13,17 @@ import click
 from app.cli import options
 from app.cli.errors import FAILURES, report
 from app.cli.text import duration, harmless
+from backends.commands import KINDS
 
 if TYPE_CHECKING:
     from backends.commands import Command
-
-KINDS = ("qemu", "tool", "ssh", "guest", "terminal", "copy")
 
 EPILOG = """\b
 Examples:
   vmbench commands                       # of the last run
   vmbench commands 20261120-174211-k3f9
   vmbench commands --kind qemu --typed   # ready to paste into a shell
+  vmbench commands --kind qmp            # what QEMU's monitor was told
   vmbench commands --json | jq .text
 
 Secrets and keys are masked. vmbench run --log-commands prints them while a run goes on.
@@ -39,7 +39,8 @@ Secrets and keys are masked. vmbench run --log-commands prints them while a run 
 def command(run: str | None, kind: str | None, machine: str | None, typed: bool, as_json: bool) -> int:
     """List the commands that a run ran on your behalf.
 
-    QEMU, SSH logins, commands in guests, copies, and tools of this host.
+    QEMU, what its monitor (QMP) and the guest's control channel are told, SSH logins, commands in guests,
+    copies, and tools of this host.
     """
     from app.engine.commands import FILE, read_commands
     from app.paths import user_paths

@@ -187,7 +187,23 @@ SCOPES: dict[str, tuple[Key, ...]] = {
     ),
     "commands": (
         Key("commands.copy", "y,Y", "copy", "copy", "Copy the command, as one types it in a shell.", True),
-        Key("commands.back", "escape,ctrl+l", "back", "back", "Back to where you were.", True),
+        Key(
+            "commands.filter",
+            "slash",
+            "filter",
+            "filter",
+            "Filter: kinds (qemu, qmp, guest …), parts of commands and machines, -not.",
+            True,
+            True,
+        ),
+        Key(
+            "commands.back",
+            "escape,ctrl+l",
+            "back",
+            "back",
+            "Clear the filter; back to where you were.",
+            True,
+        ),
     ),
     "panes": (
         Key(

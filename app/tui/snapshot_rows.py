@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.engine.snapshots import Lineage, SnapshotView, TemplateView
+from app.tui.narrowing import fits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +42,13 @@ def lineage_rows(lineage: Lineage, *, checkpoints: bool = False, words: str = ""
     views = [view for view in lineage.snapshots if checkpoints or not view.checkpoint]
     damaged = [LineageRow(text=name, damaged=why) for name, why in sorted(lineage.damaged.items())]
     if words.strip():
-        rows = [LineageRow(text=view.name, view=view) for view in views if _matches(_text(view), words)]
+        rows = [LineageRow(text=view.name, view=view) for view in views if fits(_text(view), words)]
         rows += [
             LineageRow(text=view.name, template=view)
             for view in lineage.templates
-            if _matches(f"{view.name} template {view.record.image} {view.shape}", words)
+            if fits(f"{view.name} template {view.record.image} {view.shape}", words)
         ]
-        return [*rows, *(row for row in damaged if _matches(f"{row.text} damaged", words))]
+        return [*rows, *(row for row in damaged if fits(f"{row.text} damaged", words))]
     every = {view.name: view for view in lineage.snapshots}
     shown = {view.name for view in views}
     children: dict[str, list[SnapshotView]] = {}
@@ -123,12 +124,3 @@ def _text(view: SnapshotView) -> str:
     return " ".join(
         (view.name, record.machine, record.label, record.image, record.backend, record.parent, kind)
     )
-
-
-def _matches(text: str, words: str) -> bool:
-    folded = text.casefold()
-    for word in words.casefold().split():
-        excludes = word.startswith("-") and len(word) > 1
-        if (word.removeprefix("-") in folded) is excludes:
-            return False
-    return True

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from backends import commands
 from backends.base import BackendError, MachineTimeout
 from backends.qemu import sockets
 
@@ -27,9 +28,11 @@ class ControlChannel:
     Args:
         reader: From the guest.
         writer: To the guest.
+        machine: The machine's id, for the command log.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, machine: str = "") -> None:
+        self._machine = machine
         self._reader = reader
         self._writer = writer
         self._turn = asyncio.Lock()
@@ -45,7 +48,7 @@ class ControlChannel:
         """
         connected = await sockets.connect(folder, SOCKET)
         reader, writer = await asyncio.open_unix_connection(sock=connected, limit=1 << 22)
-        return cls(reader, writer)
+        return cls(reader, writer, folder.name)
 
     async def ready(self) -> None:
         """Wait until the guest says that it takes commands; the caller sets the deadline.
@@ -81,18 +84,27 @@ class ControlChannel:
         async with self._turn:
             yield
 
-    async def run(self, command: str, *, timeout: float = 5.0, builtin: bool = False) -> tuple[int, bytes]:
+    async def run(
+        self, command: str, *, timeout: float = 5.0, builtin: bool = False, told: str = ""
+    ) -> tuple[int, bytes]:
         """Run a short command and return its exit code and merged output.
 
         Args:
             command: What to run.
             timeout: Seconds it may take.
             builtin: It needs no process of its own: run it in the channel's shell itself.
+            told: What the command log says instead, where it holds what nobody should read.
 
         Raises:
             MachineTimeout: no answer came in time.
             BackendError: the guest's process closed the channel.
         """
+        with commands.noted("control", told or command, self._machine) as ending:
+            code, output = await self._run(command, timeout, builtin)
+            ending.exit_code = code
+        return code, output
+
+    async def _run(self, command: str, timeout: float, builtin: bool) -> tuple[int, bytes]:
         async with self._turn:
             token = f"VMBENCH-{next(self._numbers)}-END"
             scoped = f"{{ {command}\n}}" if builtin else f"( {command}\n)"

@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from qemu.qmp import QMPClient, QMPError
 
+from backends import commands
 from backends.base import BackendError, MachineTimeout
 from backends.qemu import sockets
 
 SOCKET = "qmp.sock"
-Client = QMPClient
 logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
 
 
+class Client(QMPClient):
+    """Tells the command log what QEMU is asked to do; what only asks, again and again, is left out."""
+
+    async def execute(
+        self, cmd: str, arguments: Mapping[str, object] | None = None, oob: bool = False
+    ) -> object:
+        """Execute a command and return its value."""
+        if cmd.startswith("query-"):
+            return await super().execute(cmd, arguments, oob)
+        said = {"execute": cmd} | ({"arguments": arguments} if arguments else {})
+        with commands.noted("qmp", json.dumps(said), self.name or ""):
+            return await super().execute(cmd, arguments, oob)
+
+
 @asynccontextmanager
-async def monitor(folder: Path, *, timeout: float = 20.0) -> AsyncIterator[QMPClient]:
+async def monitor(folder: Path, *, timeout: float = 20.0) -> AsyncIterator[Client]:
     """Talk to the monitor of the machine in ``folder``, for at most ``timeout`` seconds.
 
     Raises:
         MachineTimeout: the time is up.
         BackendError: nobody answers, or QEMU refuses a command.
     """
-    client = QMPClient(folder.name)
+    client = Client(folder.name)
     try:
         async with asyncio.timeout(timeout):
             await client.connect(await sockets.connect(folder, SOCKET))
@@ -41,7 +56,7 @@ async def monitor(folder: Path, *, timeout: float = 20.0) -> AsyncIterator[QMPCl
         raise BackendError(f"QEMU's monitor: {error or 'the connection was closed'}") from error
 
 
-async def forwarded_port(client: QMPClient, guest_port: int = 22) -> int:
+async def forwarded_port(client: Client, guest_port: int = 22) -> int:
     """Return the host port that leads to ``guest_port``, as the kernel chose it.
 
     Raises:
@@ -51,7 +66,7 @@ async def forwarded_port(client: QMPClient, guest_port: int = 22) -> int:
     return parse_usernet(str(answer), guest_port)
 
 
-async def version(client: QMPClient) -> str:
+async def version(client: Client) -> str:
     """Return QEMU's version, such as ``7.2.22``."""
     answer = await client.execute("query-version")
     assert isinstance(answer, dict)

@@ -6,15 +6,19 @@ It gets the right time, random numbers of its own, its own name and the key of t
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import time
 
 from backends.base import BackendError
+from backends.commands import MASK
 from backends.images.wake import ENTROPY, message
 from backends.qemu.control import ControlChannel
 
 WAKE = "/etc/vmbench/wake"
 """The guest's program that takes the time and the entropy, by its pipes ``wake.in`` and ``wake.out``."""
+
+_OCTAL = re.compile(r"(?:\\[0-7]{3})+")
 
 
 async def set_clock(control: ControlChannel) -> None:
@@ -49,7 +53,8 @@ def _clock() -> str:
 
 
 async def _run(control: ControlChannel, command: str) -> None:
-    code, said = await control.run(command, timeout=20.0, builtin=True)
+    told = _OCTAL.sub(MASK, command)  # entropy is a secret of the guest
+    code, said = await control.run(command, timeout=20.0, builtin=True, told=told)
     if code != 0:
         raise BackendError(
             f"the guest could not be woken: {said.decode(errors='replace').strip() or f'exit code {code}'}",

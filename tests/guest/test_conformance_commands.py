@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -14,8 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.engine.commands import CommandLog
 from backends import share_host
 from backends.base import BackendError, MachineState, MachineTimeout, WrongState
+from backends.commands import MASK
 from backends.qemu.machine import QemuMachine
 from backends.share import Share, Shares
 from tests.guest_clock import tells_the_time
@@ -263,3 +266,21 @@ async def test_plain_ssh_walks_in_and_a_wrong_host_key_is_refused(boot: Boot) ->
     )
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
     assert done.returncode == 255 and not done.stdout
+
+
+async def test_what_qemu_and_the_control_channel_are_told_is_logged(boot: Boot) -> None:
+    log = CommandLog()
+    with log.listening():
+        machine = await boot()
+        await machine.pause()
+        await machine.resume()
+        await machine.exec("true")
+    told = [command for command in log.all() if command.machine == machine.id]
+    monitor = [json.loads(command.text)["execute"] for command in told if command.kind == "qmp"]
+    assert {"migrate-incoming", "stop", "cont"} <= set(monitor)
+    assert not any(name.startswith("query-") for name in monitor), "what is only asked, again and again"
+    woken = [command.text for command in told if command.kind == "control" and "wake" in command.text]
+    assert woken and all(MASK in text and not re.search(r"\\[0-7]{3}", text) for text in woken)
+    assert all(
+        command.duration is not None and not command.error for command in told if command.kind == "qmp"
+    )

@@ -8,12 +8,14 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, VerticalScroll
-from textual.widgets import Static
+from textual.containers import Container, Horizontal, VerticalScroll
+from textual.widgets import Input, Label, Static
 
 from app.engine.commands import CommandLog
 from app.tui import keymap, signs
+from app.tui.narrowing import fits
 from app.tui.screens.base import VmScreen
+from app.tui.widgets.entry import Entry
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 from backends.commands import Command
@@ -85,8 +87,9 @@ class CommandsScreen(VmScreen):
     NAME = "Command log"
     SCOPE = "commands"
     PURPOSE = (
-        "Every command that vmbench ran on your behalf since it was opened: QEMU, SSH logins, commands in "
-        "guests, copies and tools of this host. Secrets are masked. vmbench commands lists a past run's."
+        "Every command that vmbench ran on your behalf since it was opened: QEMU and what its monitor is "
+        "told, SSH logins, commands in guests, copies and tools of this host. Secrets are masked. vmbench "
+        "commands lists a past run's."
     )
     HELP_SCOPES: ClassVar[list[tuple[str, str]]] = [
         ("Command log", "commands"),
@@ -98,9 +101,14 @@ class CommandsScreen(VmScreen):
         super().__init__()
         self._log = log
         self._shown: list[Command] = []
+        self.words = ""
+        """The filter."""
 
     def compose(self) -> ComposeResult:
         """Make the list and the text of the one under the cursor."""
+        with Horizontal(classes="bar"):
+            yield Label("filter")
+            yield Entry("kinds, parts of commands and machines, -not", id="filter")
         with Container(id="command-panes"):
             yield CommandList(id="commands")
             yield Static(
@@ -132,9 +140,36 @@ class CommandsScreen(VmScreen):
         self.list.display = bool(commands)
         if commands != self._shown:
             self._shown = commands
-            self.list.border_title = f"command log · {signs.counted(len(commands), 'command')}"
-            self.list.show(commands)
-            self._show_text()
+            self._show()
+
+    def _show(self) -> None:
+        left = [command for command in self._shown if fits(_text(command), self.words)]
+        count = signs.counted(len(self._shown), "command")
+        told = f"{len(left)} of {count}" if self.words.strip() else count
+        self.list.border_title = f"command log · {told}"
+        self.list.show(left)
+        self._show_text()
+
+    # the filter
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        self.words = event.value
+        self._show()
+
+    def action_filter(self) -> None:
+        """Begin to filter."""
+        self.add_class("-filtered")
+        self.set_focus(self.query_one("#filter", Entry))
+
+    def action_keep_entry(self) -> None:
+        """Keep the filter and go to the list."""
+        self.set_class(bool(self.words), "-filtered")
+        self.set_focus(self.list)
+
+    def action_focus_list(self) -> None:
+        """Go from the filter to the list."""
+        self.set_focus(self.list)
 
     @on(LineList.Moved, "#commands")
     def _moved(self) -> None:
@@ -159,5 +194,15 @@ class CommandsScreen(VmScreen):
         self.notify("Copied the command.")
 
     def action_back(self) -> None:
-        """Go back."""
-        self.dismiss()
+        """Clear the filter, then go back."""
+        entry = self.query_one("#filter", Entry)
+        if entry.value or self.focused is entry:
+            entry.value = ""
+            self.remove_class("-filtered")
+            self.set_focus(self.list)
+        else:
+            self.dismiss()
+
+
+def _text(command: Command) -> str:
+    return " ".join((command.kind, command.machine, command.test, command.text))

@@ -10,6 +10,7 @@ from rich.text import Text
 from app.engine.machines import MachineView
 from app.tui import signs
 from app.tui.clock import Clock
+from app.tui.narrowing import fits
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 
 if TYPE_CHECKING:
@@ -33,12 +34,8 @@ def matches(view: MachineView, words: str) -> bool:
     record = view.record
     text = " ".join(
         (view.id, view.state, record.label, record.backend, record.image, record.parent, owner(view))
-    ).casefold()
-    for word in words.casefold().split():
-        excludes = word.startswith("-") and len(word) > 1
-        if (word.removeprefix("-") in text) is excludes:
-            return False
-    return True
+    )
+    return fits(text, words)
 
 
 class MachineList(LineList):
