@@ -2,12 +2,15 @@
 
 The workbench runs on a terminal of 160 by 45 cells over 1,000 tests, 50 machines and 10,000 past runs. Keys
 that move the cursor are typed at random intervals on each place; the gauge's own watcher stamps key event and
-written bytes. Prints a line a place and one of JSON. Run it as ``python tests/bench/bench_screens.py``.
+written bytes. Then nothing is typed for a while: the longest that one step of the event loop took, in time
+and in the processor's time alone, says what a key would have waited for. Prints a line a place and one of
+JSON. Run it as ``python tests/bench/bench_screens.py``.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import dataclasses
 import json
 import os
@@ -21,7 +24,7 @@ import tempfile
 import termios
 import time
 import tty
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fcntl import ioctl
 from pathlib import Path
 from struct import pack
@@ -38,6 +41,8 @@ PLACES = {
 }
 AIM = 20.0
 """Milliseconds that the p99 of every place shall stay below."""
+LONG = 0.002
+"""Seconds from which a step of the event loop is noted."""
 LEAST = 0.03
 MOST = 0.12
 
@@ -77,13 +82,31 @@ def child(folder: Path, out: Path, tests: int, machines: int, runs: int) -> None
             super()._feel(seconds)
             felt.append((app.place, seconds * 1000))
 
+    blocks: list[tuple[str, float, float, float, str]] = []
+    _watch_blocks(lambda: app.place, blocks)
     engine = ReplayEngine(registry, record=record, folder=folder / "run", released=None)
     app = Workbench(engine, house=house)
     app.feel = Noted()
     try:
         run_app(app)
     finally:
-        out.write_text(json.dumps(felt))
+        out.write_text(json.dumps({"felt": felt, "blocks": blocks}))
+
+
+def _watch_blocks(place: Callable[[], str], blocks: list[tuple[str, float, float, float, str]]) -> None:
+    """Note each step of the event loop that takes long: where, when it ended, its time, CPU time, what."""
+    run = asyncio.Handle._run
+
+    def watched(self: asyncio.Handle) -> None:
+        wall, cpu = time.perf_counter(), time.thread_time()
+        run(self)
+        wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
+        if wall > LONG:
+            what = getattr(self._callback, "__self__", self._callback)
+            task = what.get_name() if isinstance(what, asyncio.Task) else repr(self._callback)[:80]
+            blocks.append((place(), time.monotonic(), wall * 1000, cpu * 1000, task))
+
+    asyncio.Handle._run = watched  # type: ignore[method-assign]
 
 
 def _runs(root: Path, count: int) -> Path:
@@ -104,8 +127,11 @@ def _runs(root: Path, count: int) -> Path:
     return root
 
 
-def drive(folder: Path, out: Path, keys: int, counts: Mapping[str, int], seed: int) -> None:
-    """Type on every place."""
+def drive(
+    folder: Path, out: Path, keys: int, idle: float, counts: Mapping[str, int], seed: int
+) -> dict[str, tuple[float, float, float]]:
+    """Type on every place and let each be; return when each was left alone, and CPU seconds for the keys."""
+    spans: dict[str, tuple[float, float, float]] = {}
     chance = random.Random(seed)
     master, slave = pty.openpty()
     ioctl(slave, termios.TIOCSWINSZ, pack("HHHH", 45, 160, 0, 0))
@@ -121,13 +147,18 @@ def drive(folder: Path, out: Path, keys: int, counts: Mapping[str, int], seed: i
         _read_until(master, b"test-00000", 300.0)
         os.write(master, b"r")  # a run to look at
         _quiet(master, 3.0)
-        for digit in PLACES.values():
+        for place, digit in PLACES.items():
             os.write(master, digit.encode())
             _quiet(master, 3.0)
+            used = _cpu(process.pid)
             for n in range(keys):
                 os.write(master, b"\x1b[B" if n % 2 == 0 else b"\x1b[A")
                 _drain(master, chance.uniform(LEAST, MOST))
+            used = _cpu(process.pid) - used
             _quiet(master, 1.0)
+            begin = time.monotonic()
+            _drain(master, idle)
+            spans[place] = (begin, time.monotonic(), used)
         os.write(master, b"1")
         _quiet(master, 1.0)
         os.write(master, b"q")
@@ -139,6 +170,13 @@ def drive(folder: Path, out: Path, keys: int, counts: Mapping[str, int], seed: i
             process.kill()
         process.wait()
         os.close(master)
+    return spans
+
+
+def _cpu(pid: int) -> float:
+    """Return the processor's seconds that a process took so far."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _read_until(master: int, word: bytes, limit: float) -> None:
@@ -173,6 +211,7 @@ def main() -> None:
     """Open it, type, and tell."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keys", type=int, default=200, help="on each place")
+    parser.add_argument("--idle", type=float, default=5.0, help="seconds on each place without a key")
     parser.add_argument("--tests", type=int, default=1000)
     parser.add_argument("--machines", type=int, default=50)
     parser.add_argument("--runs", type=int, default=10_000)
@@ -186,8 +225,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         counts = {"tests": chosen.tests, "machines": chosen.machines, "runs": chosen.runs}
-        drive(folder / "work", folder / "felt.json", chosen.keys, counts, chosen.seed)
-        felt = json.loads((folder / "felt.json").read_text())
+        out = folder / "felt.json"
+        spans = drive(folder / "work", out, chosen.keys, chosen.idle, counts, chosen.seed)
+        noted = json.loads(out.read_text())
+        felt, blocks = noted["felt"], noted["blocks"]
     figures = {}
     for place in PLACES:
         everything = [ms for where, ms in felt if where == place]
@@ -195,9 +236,22 @@ def main() -> None:
         if not taken:
             continue
         p50, p99 = statistics.median(taken), taken[min(len(taken) - 1, int(len(taken) * 0.99))]
-        figures[place] = {"n": len(taken), "p50": p50, "p99": p99, "max": taken[-1], "opening": everything[0]}
+        begin, end, used = spans[place]
+        cpu = used / chosen.keys * 1000
+        idle = [block for block in blocks if begin < block[1] < end]
+        longest = max(idle, key=lambda block: block[3], default=(place, 0.0, 0.0, 0.0, ""))
+        figures[place] = {
+            "n": len(taken),
+            "p50": p50,
+            "p99": p99,
+            "max": taken[-1],
+            "opening": everything[0],
+            "cpu_per_key": cpu,
+            "idle_longest": longest[2:],
+        }
         met = "met" if p99 < AIM else "missed"
-        told = f"p50 {p50:6.2f} ms  p99 {p99:6.2f} ms  max {taken[-1]:6.2f} ms"
+        told = f"p50 {p50:6.2f} p99 {p99:6.2f} max {taken[-1]:6.2f} ms  cpu {cpu:5.2f} ms a key"
+        told += f"  idle: {longest[2]:6.2f} ms at a stretch, {longest[3]:6.2f} of them cpu"
         print(f"{place:<10} n {len(taken):>4}  {told}  {met}")
     print(json.dumps({"aim_p99_ms": AIM, "places": figures, "load": os.getloadavg()[0], **counts}))
 

@@ -70,7 +70,7 @@ async def test_what_is_listed_and_sampled() -> None:
             assert all(word in line for word in words.split("|")), line
         assert "46%" in lines[0] and "106 MiB" in lines[0]
         assert "%" not in lines[4]
-        details = str(screen.query_one(Facts).query_one(Static).content)
+        details = screen.query_one(Facts).text
         assert "root@127.0.0.1 port" in details and "gateway failed" in details
         # Fifty more: only those in view are sampled, and the one under the cursor.
         api.views += [demo_machines.machine(f"extra-{chr(97 + i % 26)}{i}") for i in range(50)]
@@ -148,7 +148,7 @@ async def test_ports_are_opened_listed_and_closed() -> None:
         await pilot.press(*"8080:80", "enter")
         await until(pilot, lambda: bool(api.forwards()))
         await settled(app, pilot)
-        details = str(screen.query_one(Facts).query_one(Static).content)
+        details = screen.query_one(Facts).text
         assert "127.0.0.1:8080 leads to port 80 of calm-otter" in " ".join(details.split())
         await pilot.press("F")
         await dialog(app, pilot, Choose)

@@ -75,7 +75,7 @@ async def test_the_lineage_its_sizes_and_its_checkpoints() -> None:
         await pilot.press("C", "down")
         await until(pilot, lambda: not any("ck.2026" in text for text in texts(screen)))
         assert screen.selected_id() == "installed"
-        details = str(screen.query_one(Facts).query_one(Static).content)
+        details = screen.query_one(Facts).text
         assert "tidy-wren, gold-finch, spry-seal" in details and "disk-only, installed-tls" in details
         await pilot.press("slash", *"disk-o", "enter")
         await until(pilot, lambda: texts(screen) == ["disk-only"])
@@ -196,7 +196,7 @@ async def test_a_damaged_one_can_only_be_removed() -> None:
     async with snapshots_place() as (_, _, pilot, screen):
         await pilot.press("end")
         assert "damaged" in screen.why_not("fork") and not screen.why_not("remove")
-        details = str(screen.query_one(Facts).query_one(Static).content)
+        details = screen.query_one(Facts).text
         assert "state is not as it was saved" in " ".join(details.split())
         await pilot.press("home")
         assert screen.why_not("export") == "No snapshot is selected."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from contextlib import asynccontextmanager
 
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from app.engine.events import MachinePhase, Phase
 from app.engine.usage import Usage
@@ -17,6 +17,7 @@ from app.tui.screens.choices import Ask
 from app.tui.screens.run import RunScreen
 from app.tui.screenshots import WIDE, until
 from app.tui.test_rows import Grouping, GroupRow, Sort, TestRow
+from app.tui.widgets.details import Details
 from backends.base import MachineRequest
 from registry.model import Problem, Severity
 from tests.fakes import FakeBackend
@@ -224,9 +225,9 @@ async def test_the_details_show_the_tests_source(tmp_path) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: app.rows.registry is not None)
         await pilot.press("down")
-        text = app.screen.query_one("#details-text", Static)
-        await until(pilot, lambda: "# a word of mine" in str(text.content))
-        assert 'name = "other"' not in str(text.content)
+        details = app.screen.query_one(Details)
+        await until(pilot, lambda: "# a word of mine" in details.text)
+        assert 'name = "other"' not in details.text
 
 
 class Room:

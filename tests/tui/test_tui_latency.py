@@ -23,6 +23,7 @@ from app.tui.screens.latency import LatencyScreen
 from app.tui.screens.new_measurement import NewMeasurement
 from app.tui.screenshots import until
 from app.tui.widgets.gauge import Gauge
+from app.tui.widgets.still import TextPane
 
 
 class CalmLab(Lab):
@@ -73,7 +74,7 @@ def made(tmp_path: Path) -> tuple[Workbench, CalmLab]:
 
 
 def shown(app: Workbench) -> str:
-    return "".join(str(found.content) for found in app.screen.query("#measured-text").results(Static))
+    return "".join(found.text for found in app.screen.query(TextPane))
 
 
 def screen_of(app: Workbench) -> LatencyScreen:

@@ -27,6 +27,7 @@ from app.tui.screens.past_run import PastRunScreen
 from app.tui.screens.run import RunScreen
 from app.tui.screens.runs import RunsScreen
 from app.tui.screenshots import NARROW, WIDE, until
+from app.tui.widgets.details import Details
 from app.tui.widgets.time_slider import TimeSlider
 
 ALL = demo.registry().tests
@@ -305,8 +306,8 @@ async def test_the_tests_show_trends_where_there_is_room(tmp_path) -> None:
 
         assert "█" in text() and "~50%" in text()
         shown.cursor = index
-        details = app.screen.query_one("#details-text")
-        await until(pilot, lambda: "last 5 results, 2 flips (50%)" in str(details.content))
-        assert "run-1" in str(details.content)
+        details = app.screen.query_one(Details)
+        await until(pilot, lambda: "last 5 results, 2 flips (50%)" in details.text)
+        assert "run-1" in details.text
         await pilot.resize_terminal(*NARROW)
         await until(pilot, lambda: "~50%" not in text())

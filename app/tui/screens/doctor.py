@@ -10,7 +10,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.widgets import Static
 
 from app.engine.checkup import DoctorApi
 from app.engine.doctor import Check, Status
@@ -24,6 +23,7 @@ from app.tui.signs import Sign
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 from app.tui.widgets.places_bar import PlacesBar
+from app.tui.widgets.still import StillText
 
 DAY = 86400.0
 AGES = ((7 * DAY, "7 days"), (DAY, "a day"), (0.0, "any time"), (30 * DAY, "30 days"))
@@ -113,7 +113,7 @@ class DoctorScreen(PanedScreen):
         yield PlacesBar("doctor")
         with Vertical():
             yield CheckList(id="checks")
-            yield Static(id="remedy", classes="facts", markup=False)
+            yield StillText(id="remedy", classes="facts")
             yield GarbageList(id="garbage")
         yield KeyFooter()
 
@@ -204,7 +204,7 @@ class DoctorScreen(PanedScreen):
                 text.append("\n→ ", colours["primary"])
                 text.append(check.remedy, colours["primary"])
                 text.append("   y copies it", colours["vm-dim"])
-        self.query_one("#remedy", Static).update(text)
+        self.query_one("#remedy", StillText).put(text)
 
     # acting
 

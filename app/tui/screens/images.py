@@ -11,7 +11,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
-from textual.widgets import Static
 from textual.worker import Worker
 
 from app.engine.image_shelf import ImagesApi, ShelvedImage
@@ -22,6 +21,7 @@ from app.tui.screens.dialogs import Confirm
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 from app.tui.widgets.places_bar import PlacesBar
+from app.tui.widgets.still import StillText
 
 if TYPE_CHECKING:
     from backends.images.progress import Progress
@@ -114,7 +114,7 @@ class ImagesScreen(VmScreen):
         yield PlacesBar("images")
         with Container(id="panes"):
             yield ImageList(id="images")
-        yield Static(id="image-facts", classes="facts", markup=False)
+        yield StillText(id="image-facts", classes="facts")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -207,7 +207,7 @@ class ImagesScreen(VmScreen):
             text.append(f"\n{self._doing} {info.name if image is None else ''}".rstrip(), colours["primary"])
             text.append(self._progress_words())
             text.append("  c cancels", colours["vm-dim"])
-        self.query_one("#image-facts", Static).update(text)
+        self.query_one("#image-facts", StillText).put(text)
 
     def _progress_words(self) -> str:
         told = self._told

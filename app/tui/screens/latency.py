@@ -9,7 +9,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container
 from textual.widgets import Static
 
 from app.engine.latency import words
@@ -26,6 +26,7 @@ from app.tui.screens.new_measurement import NewMeasurement
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 from app.tui.widgets.places_bar import PlacesBar
+from app.tui.widgets.still import TextPane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +76,6 @@ class LatencyScreen(PanedScreen):
     DEFAULT_CSS = """
     LatencyScreen #measurements { height: 8; }
     LatencyScreen #measured { height: 1fr; padding: 0 1; background: $surface; }
-    LatencyScreen #measured-text { width: 1fr; height: auto; }
     LatencyScreen #measurements, LatencyScreen #measured {
         border-top: solid $vm-rule; border-title-color: $vm-dim; background: $surface;
         scrollbar-size-vertical: 1;
@@ -118,8 +118,7 @@ class LatencyScreen(PanedScreen):
         yield PlacesBar("latency")
         with Container(id="panes"):
             yield MeasurementList()
-            with VerticalScroll(id="measured"):
-                yield Static(id="measured-text", markup=False)
+            yield TextPane(id="measured")
         yield Static(id="measuring", markup=False)
         yield KeyFooter()
 
@@ -164,16 +163,16 @@ class LatencyScreen(PanedScreen):
         self._show()
 
     def _show(self) -> None:
-        target = self.query_one("#measured-text", Static)
+        target = self.query_one("#measured", TextPane)
         entry = self.current
         if self._taken is not None and self._taken.series:
-            target.update(self._text(self._taken.measurement(), ()))
+            target.put(self._text(self._taken.measurement(), ()))
         elif self.lab is None:
-            target.update(_NO_LAB)
+            target.put(_NO_LAB)
         elif entry is None:
-            target.update(_BEGIN)
+            target.put(_BEGIN)
         else:
-            target.update(self._text(entry.measurement, self._comparison(entry)))
+            target.put(self._text(entry.measurement, self._comparison(entry)))
         self.refresh_bindings()
 
     def _text(self, measurement: Measurement, comparison: Sequence[tuple[str, str]]) -> Text:

@@ -25,6 +25,7 @@ from app.tui.widgets.line_list import LineList
 from app.tui.widgets.log_view import LogView
 from app.tui.widgets.machine_list import MachineList, matches
 from app.tui.widgets.places_bar import PlacesBar
+from app.tui.widgets.still import StillText
 from backends.base import BackendError
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class MachinesScreen(MachineActions, PanedScreen):
         self.words = ""
         """The filter."""
         self._known = False
+        self._shown_at = 0.0
         self._failure: tuple[str, str] | None = None
 
     def compose(self) -> ComposeResult:
@@ -95,7 +97,7 @@ class MachinesScreen(MachineActions, PanedScreen):
             with Vertical(id="machine-side"):
                 yield Facts(id="machine-facts", classes="pane")
                 yield LogView(empty="The console is silent so far.", id="machine-console")
-        yield Static(id="machines-nothing", classes="nothing", markup=False)
+        yield StillText(id="machines-nothing", classes="nothing")
         yield self.work_line
         yield KeyFooter()
 
@@ -144,6 +146,12 @@ class MachinesScreen(MachineActions, PanedScreen):
 
     def take(self, views: Sequence[MachineView]) -> None:
         """Show what there is now."""
+        shown_at = self.workbench.clock.wall() // 30  # ages are told in minutes
+        same = self._known and self._failure is None and self.views == list(views)
+        if same and not self.wanted and self._shown_at == shown_at:
+            self._show_details()  # its ports and its console are not of the list
+            return
+        self._shown_at = shown_at
         before = self.machine_list.current
         there = {view.id for view in views}
         if before is not None and before.id not in there and before.used_by is None:
@@ -161,9 +169,10 @@ class MachinesScreen(MachineActions, PanedScreen):
 
     def take_usage(self, usage: Mapping[str, Usage]) -> None:
         """Show what the machines in view use."""
-        self.machine_list.usage = usage
-        self.machine_list.refresh()
-        self._show_details()
+        if usage != self.machine_list.usage:
+            self.machine_list.usage = usage
+            self.machine_list.refresh()
+            self._show_details()
 
     def _filter(self) -> None:
         self.machine_list.show([view for view in self.views if matches(view, self.words)])
@@ -224,7 +233,7 @@ class MachinesScreen(MachineActions, PanedScreen):
         elif not self.machine_list.views:
             text = f"No machine matches “{self.words}”.\n\nEsc clears the filter."
         self.set_class(bool(text), "-nothing")
-        self.query_one("#machines-nothing", Static).update(text)
+        self.query_one("#machines-nothing", StillText).put(text)
 
     def _show_details(self) -> None:
         view = self.machine_list.current

@@ -10,7 +10,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal
-from textual.widgets import Input, Label, Static
+from textual.widgets import Input, Label
 
 from app.engine.compare import compare
 from app.engine.history import RunSummary
@@ -25,6 +25,7 @@ from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import LineList
 from app.tui.widgets.past_runs import PastRunList
 from app.tui.widgets.places_bar import PlacesBar
+from app.tui.widgets.still import StillText
 
 SLICE = 100
 """Runs read at once, before keys get their turn."""
@@ -70,7 +71,7 @@ class RunsScreen(VmScreen):
             yield Entry("words, passed, failed, kept, -not", id="runs-filter")
         with Container(id="panes"):
             yield PastRunList(self.workbench.clock, id="runs")
-            yield Static(id="no-runs", classes="nothing", markup=False)
+            yield StillText(id="no-runs", classes="nothing")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -149,9 +150,8 @@ class RunsScreen(VmScreen):
             text = NOTHING if self.loaded else "Reading the runs …"
         elif not shown.shown:
             text = "No run matches the filter.\n\nEsc clears it."
-        empty = self.query_one("#no-runs", Static)
-        if text != empty.content:
-            empty.update(text)
+        empty = self.query_one("#no-runs", StillText)
+        empty.put(text)
         empty.display = bool(text)
         shown.display = not text
         self.refresh_bindings()

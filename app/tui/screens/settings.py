@@ -164,7 +164,7 @@ class SettingsScreen(PanedScreen):
         shown = self.rows_list.current
         details = self.query_one("#setting-details", Static)
         if shown is None:
-            details.update("")
+            details.update("", layout=False)
             return
         setting = shown.setting
         dim = self.app.theme_variables["vm-dim"]

@@ -24,6 +24,7 @@ from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import LineList
 from app.tui.widgets.places_bar import PlacesBar
 from app.tui.widgets.snapshot_list import SnapshotList
+from app.tui.widgets.still import StillText
 from backends.base import BackendError
 
 
@@ -66,6 +67,7 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
         self.checkpoints = False
         """Whether those that runs saved are shown."""
         self._known = False
+        self._shown_at = 0.0
         self._failure: tuple[str, str] | None = None
 
     def compose(self) -> ComposeResult:
@@ -80,7 +82,7 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
                 yield Static(id="snapshots-head", markup=False)
                 yield SnapshotList(self.workbench.clock, id="snapshots")
             yield Facts(id="snapshot-facts", classes="pane")
-        yield Static(id="snapshots-nothing", classes="nothing", markup=False)
+        yield StillText(id="snapshots-nothing", classes="nothing")
         yield self.work_line
         yield KeyFooter()
 
@@ -100,7 +102,12 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
         if self.workbench.house.snapshots is None:
             self.look_failed(BackendError("this workbench was opened without snapshots"))
             return
-        self.lineage = await off_loop(self.api.lineage)
+        lineage = await off_loop(self.api.lineage)
+        shown_at = self.workbench.clock.wall() // 30  # ages are told in minutes
+        same = self._known and self._failure is None and lineage == self.lineage
+        if same and self._shown_at == shown_at:
+            return
+        self.lineage, self._shown_at = lineage, shown_at
         self._known, self._failure = True, None
         there = {view.name for view in self.lineage.snapshots} | set(self.lineage.damaged)
         self.snapshot_list.marked &= there
@@ -177,7 +184,7 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
                 "s in the place of the machines (4) saves one of a machine; i reads one from a file."
             ) + ("\n\nC shows the checkpoints that runs saved." if hidden else "")
         self.set_class(bool(text), "-nothing")
-        self.query_one("#snapshots-nothing", Static).update(text)
+        self.query_one("#snapshots-nothing", StillText).put(text)
 
     def _show_details(self) -> None:
         row = self.current

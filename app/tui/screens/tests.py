@@ -27,6 +27,7 @@ from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import LineList
 from app.tui.widgets.places_bar import PlacesBar
 from app.tui.widgets.run_header import TICK, StatusStrip
+from app.tui.widgets.still import StillText
 from app.tui.widgets.test_list import TestList
 from registry.model import Test
 
@@ -77,7 +78,7 @@ class TestsScreen(ActingScreen, PanedScreen):
             yield Entry("words, tag:NAME, group:NAME, -not", id="filter")
         with Container(id="panes"):
             yield TestList(self.rows, self._live_tests, id="tests")
-            yield Static(id="empty", markup=False)
+            yield StillText(id="empty")
             yield Details(id="details")
         yield StatusStrip(id="strip", markup=False)
         yield KeyFooter()
@@ -210,10 +211,10 @@ class TestsScreen(ActingScreen, PanedScreen):
 
     def _show_empty(self) -> None:
         text = self._empty_text()
-        empty = self.query_one("#empty", Static)
+        empty = self.query_one("#empty", StillText)
         empty.set_class(not text, "-absent")
         self.test_list.set_class(bool(text), "-absent")
-        empty.update(text)
+        empty.put(text)
 
     def _empty_text(self) -> str:
         rows = self.rows

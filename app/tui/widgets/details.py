@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.text import Text
-from textual.app import ComposeResult
-from textual.containers import VerticalScroll
-from textual.widgets import Static
 
 from app.engine.api import LastResult
 from app.tui import signs
 from app.tui.test_rows import PROBLEMS, GroupRow, ProblemRow, Row, TestRow, TestRows
+from app.tui.widgets.still import TextPane
 from registry.model import (
     AddStep,
     ConsoleStep,
@@ -34,12 +32,11 @@ RESULTS = 10
 """Last results that the details list."""
 
 
-class Details(VerticalScroll):
+class Details(TextPane):
     """Shows what there is to know about the row under the cursor."""
 
     DEFAULT_CSS = """
     Details { padding: 0 1; }
-    Details > Static { width: 1fr; height: auto; }
     """
 
     def __init__(self, *, id: str) -> None:
@@ -47,10 +44,6 @@ class Details(VerticalScroll):
         self._row: Row | None = None
         self._shown: Text | None = None
         self._source: tuple[Test, Text] | None = None
-
-    def compose(self) -> ComposeResult:
-        """Make the one text."""
-        yield Static(id="details-text")
 
     def show(self, row: Row | None, rows: TestRows, when: str = "") -> None:
         """Show a row.
@@ -68,7 +61,7 @@ class Details(VerticalScroll):
         if row != self._row:
             self.scroll_home(animate=False)
         self._row, self._shown = row, text
-        self.query_one("#details-text", Static).update(text)
+        self.put(text)
 
     def show_source(self, test: Test, source: Text) -> None:
         """Show a test's source below it, whenever it is shown next.

@@ -6,9 +6,8 @@ import textwrap
 from dataclasses import dataclass
 
 from rich.text import Text
-from textual.app import ComposeResult
-from textual.containers import VerticalScroll
-from textual.widgets import Static
+
+from app.tui.widgets.still import TextPane
 
 WIDTH = 10
 
@@ -26,12 +25,11 @@ class Fact:
 _TONES = {"good": "success", "bad": "error", "warn": "warning", "live": "primary", "dim": "vm-dim"}
 
 
-class Facts(VerticalScroll):
+class Facts(TextPane):
     """Shows facts."""
 
     DEFAULT_CSS = """
     Facts { padding: 0 1; scrollbar-size-vertical: 1; }
-    Facts > Static { width: 1fr; height: auto; }
     """
 
     def __init__(self, *, id: str, classes: str = "") -> None:
@@ -39,10 +37,6 @@ class Facts(VerticalScroll):
         self._heading = ""
         self._facts: list[Fact] = []
         self._shown: Text | None = None
-
-    def compose(self) -> ComposeResult:
-        """Make the one text."""
-        yield Static(markup=False)
 
     def show(self, heading: str, facts: list[Fact]) -> None:
         """Show facts; the view stays where it is while the heading stays the same."""
@@ -70,4 +64,4 @@ class Facts(VerticalScroll):
                 text.append(line + "\n", f"not bold {colour}".strip())
         if text != self._shown:
             self._shown = text
-            self.query_one(Static).update(text)
+            self.put(text)

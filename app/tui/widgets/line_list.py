@@ -16,11 +16,11 @@ from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from app.tui import keymap
 from app.tui.messages import PaneBroke
+from app.tui.widgets.still import StillScroll
 
 TONES = ("plain", "dim", "good", "bad", "warn", "live", "accent", "head")
 """The names of colours a row may use; each is a component class ``line--NAME``."""
@@ -49,7 +49,7 @@ class Cell:
 Row = Iterable[Cell]
 
 
-class LineList(ScrollView, can_focus=True):
+class LineList(StillScroll, can_focus=True):
     """A list with a cursor over rows that a subclass draws on demand.
 
     A subclass says how many rows there are by ``set_count`` and draws them in ``draw_row``.

@@ -16,7 +16,6 @@ from textual.geometry import Size
 from textual.markup import escape
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
@@ -31,6 +30,7 @@ from app.tui.later import later
 from app.tui.messages import PaneBroke
 from app.tui.signs import counted
 from app.tui.widgets.log_paint import CUT, GAP, HIT, LogPainter, Look, gutter, gutter_width, parts
+from app.tui.widgets.still import StillScroll
 
 POLL = 0.1
 """Seconds between two looks at a file that does not grow."""
@@ -58,7 +58,7 @@ def titled(*parts: str) -> str:
     return escape(" · ".join(filter(None, parts)))
 
 
-class LogView(ScrollView, can_focus=True):
+class LogView(StillScroll, can_focus=True):
     """Shows a log by its lines; only those in view are read and drawn.
 
     Args:
