@@ -159,7 +159,7 @@ async def test_a_template_says_why_it_is_there_and_goes_after_a_question() -> No
         assert row.template is not None and not screen.selected_id()
         line = "".join(cell.text for cell in screen.snapshot_list.draw_row(1, 120))
         assert "template of 1 CPU, 512 MiB" in line and "96 MiB" in line
-        details = " ".join(str(screen.query_one(Facts).query_one(Static).content).split())
+        details = " ".join(screen.query_one(Facts).text.split())
         assert "instead of booting" in details
         assert "template" in screen.why_not("fork") and "template" in screen.why_not("rename")
         await pilot.press("space", "up", "d")
