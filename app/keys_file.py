@@ -11,8 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.settings import SettingsError
-from app.settings_file import Change, write_text
+from app.settings_file import Change, parsed, read_text, write_text
 from registry.decode import suggest
 from registry.model import Problem, Severity
 
@@ -154,14 +153,8 @@ def write_keys(file: Path, action: str, keys: str | None) -> Change:
     Raises:
         SettingsError: the file cannot be read or written, or is no TOML.
     """
-    import tomlkit
-    from tomlkit.exceptions import ParseError
-
-    try:
-        before = file.read_text() if file.exists() else None
-        document = tomlkit.parse(HEAD if before is None else before)
-    except (OSError, UnicodeDecodeError, ParseError) as error:
-        raise SettingsError(f"{file} cannot be changed: {error}", "correct it by hand") from error
+    before = read_text(file)
+    document = parsed(file, before, HEAD)
     # A person may have written it whole, or by its own name below its scope.
     scope, _, name = action.partition(".")
     holder = document.get(scope)

@@ -68,8 +68,8 @@ def write_setting(file: Path, key: str, text: str, *, project: bool = False) -> 
     if setting.project_only and not project:
         raise SettingsError(f"{key} belongs to a project, not to a user", "save it in the project's file")
     raw = _raw(setting, text)
-    before = _read(file)
-    document = _parsed(file, before)
+    before = read_text(file)
+    document = parsed(file, before, SCHEMA_NOTE)
     section, _, name = key.rpartition(".")
     from tomlkit import table
 
@@ -89,10 +89,10 @@ def remove_setting(file: Path, key: str) -> Change | None:
         SettingsError: there is no such setting, or the file cannot be read or written.
     """
     setting_of(key)
-    before = _read(file)
+    before = read_text(file)
     if before is None:
         return None
-    document = _parsed(file, before)
+    document = parsed(file, before, SCHEMA_NOTE)
     section, _, name = key.rpartition(".")
     holder = document.get(section) if section else document
     if not isinstance(holder, dict) or name not in holder:
@@ -107,7 +107,7 @@ def undo(change: Change) -> None:
     Raises:
         SettingsError: the file was changed by somebody else since, or cannot be written.
     """
-    if _read(change.file) != change.after:
+    if read_text(change.file) != change.after:
         raise SettingsError(
             f"{change.file} was changed since", "correct it there; nothing of it was touched now"
         )
@@ -154,7 +154,12 @@ def _list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _read(file: Path) -> str | None:
+def read_text(file: Path) -> str | None:
+    """Return a file's text, or ``None`` if there is no file. Blocking, shortly.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
     try:
         return file.read_bytes().decode()
     except FileNotFoundError:
@@ -163,12 +168,17 @@ def _read(file: Path) -> str | None:
         raise SettingsError(f"{file} cannot be read: {error}", "make it readable, or remove it") from error
 
 
-def _parsed(file: Path, text: str | None) -> TOMLDocument:
+def parsed(file: Path, text: str | None, head: str) -> TOMLDocument:
+    """Return a file's text with its comments, or a beginning where there is none.
+
+    Raises:
+        SettingsError: it is no TOML.
+    """
     import tomlkit
     from tomlkit.exceptions import ParseError
 
     try:
-        return tomlkit.parse(SCHEMA_NOTE if text is None else text)
+        return tomlkit.parse(head if text is None else text)
     except ParseError as error:
         raise SettingsError(f"{file} is no TOML: {error}", "correct it first") from error
 

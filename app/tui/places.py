@@ -89,13 +89,13 @@ def _latency() -> Screen[None]:
 PLACES: tuple[Place, ...] = (
     Place("run", "Run", "Run", "2", "The run that goes on, or the last one.", _run),
     Place("terminals", "Terminals", "Term", "3", "The terminals that are open.", _terminals),
-    Place("settings", "Settings", "Set", "0", "Every setting, and the keys.", _settings),
     Place("machines", "Machines", "Mach", "4", "All machines, whoever made them.", _machines),
     Place("snapshots", "Snapshots", "Snap", "5", "Saved machines, by what they came from.", _snapshots),
     Place("runs", "Runs", "Runs", "6", "Everything that ran on this host.", _runs),
     Place("images", "Images", "Img", "7", "What machines boot.", _images),
     Place("latency", "Latency", "Lat", "8", "What a key costs, measured.", _latency),
     Place("doctor", "Doctor", "Doc", "9", "What this host can do, and what can be reclaimed.", _doctor),
+    Place("settings", "Settings", "Set", "0", "Every setting, and the keys.", _settings),
 )
 """All places but the tests, which the app makes itself, in the order of their keys."""
 
@@ -105,5 +105,4 @@ TESTS = "tests"
 
 def titles(*, short: bool = False) -> list[tuple[str, str, str]]:
     """Return key, id and title of every place, the tests among them, in the order of the keys."""
-    found = [("1", TESTS, "Tests"), *((p.key, p.id, p.short if short else p.title) for p in PLACES)]
-    return sorted(found, key=lambda place: place[0] if place[0] != "0" else ":")
+    return [("1", TESTS, "Tests"), *((p.key, p.id, p.short if short else p.title) for p in PLACES)]
