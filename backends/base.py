@@ -66,10 +66,6 @@ class InUse(WrongState):
     """Another vmbench is at work on the machine."""
 
 
-class UnknownImage(BackendError):
-    """No image recipe has this name."""
-
-
 class UnknownMachine(BackendError):
     """No machine has this id, or more than one bears this prefix."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -120,8 +119,3 @@ def shortened(command: RecordedCommand) -> RecordedCommand:
     if len(output) > LONGEST_OUTPUT:
         output = f"{output[: LONGEST_OUTPUT // 2]}\n…\n{output[-LONGEST_OUTPUT // 2 :]}"
     return replace(command, output=output)
-
-
-def quoted(command: str) -> str:
-    """Return a command as one word of another one."""
-    return shlex.quote(command)

@@ -31,13 +31,6 @@ SUFFIXES = {
     ".htm": ReportFormat.HTML,
 }
 """The format that a file's name asks for."""
-ENDINGS = {
-    ReportFormat.JUNIT: ".xml",
-    ReportFormat.JSON: ".json",
-    ReportFormat.MARKDOWN: ".md",
-    ReportFormat.HTML: ".html",
-}
-"""How a file of a format is called."""
 
 
 class ReportError(BackendError):

@@ -9,8 +9,6 @@ from app.engine.steps.guest_http import Answer, GuestHttp, NoAnswer
 from app.engine.steps.polling import attempts
 from registry.model import HttpStep
 
-SHOWN_BODY = 4096
-
 
 async def http(step: HttpStep, context: StepContext) -> StepResult:
     """Run the step. Variables are replaced in the URL, the headers and the body.

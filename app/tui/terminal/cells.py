@@ -26,7 +26,6 @@ class Style(NamedTuple):
     italics: bool = False
     underline: int = 0
     """0 none, 1 single, 2 double, 3 curly, 4 dotted, 5 dashed."""
-    underline_colour: int = DEFAULT
     blink: bool = False
     reverse: bool = False
     conceal: bool = False

@@ -181,7 +181,6 @@ class RowReader:
                 faint=data.faint,
                 italics=data.italic,
                 underline=data.underline,
-                underline_colour=_colour(data.underline_color),
                 blink=data.blink,
                 reverse=data.inverse,
                 conceal=data.invisible,

@@ -28,7 +28,6 @@ _FLAGS: dict[int, dict[str, bool | int]] = {
     49: {"bg": DEFAULT},
     53: {"overline": True},
     55: {"overline": False},
-    59: {"underline_colour": DEFAULT},
 }
 for _n in range(8):
     _FLAGS[30 + _n] = {"fg": _n}
@@ -47,7 +46,8 @@ _SET_BY = (
     ("overline", "53"),
 )
 _CLEARED: dict[str, bool | int] = {name: value for name, value in PLAIN._asdict().items() if name != "link"}
-_COLOURS = {38: "fg", 48: "bg", 58: "underline_colour"}
+_COLOURS = {38: "fg", 48: "bg", 58: ""}
+"""What colours are for; those of underlines cannot be shown, but their numbers are theirs."""
 
 
 def apply(style: Style, parameters: str) -> Style:
@@ -73,8 +73,8 @@ def apply(style: Style, parameters: str) -> Style:
             else:
                 colour, taken = _with_semicolons(items[position : position + 4])
                 position += taken
-            if colour is not None:
-                fields[_COLOURS[code]] = colour
+            if colour is not None and (name := _COLOURS[code]):
+                fields[name] = colour
         elif colon:
             if code == 4 and (kind := _number(rest)) <= 5:
                 fields["underline"] = kind
