@@ -53,7 +53,7 @@ from app.tui.run_session import RunSession
 from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Closing, Confirm, Help, Report
 from app.tui.screens.tests import TestsScreen
-from app.tui.terminals import TerminalOptions, machine_screen, play_one_of
+from app.tui.terminals import TerminalOptions, machine_screen, machine_seat, play_one_of
 from app.tui.test_rows import Sort, TestRows
 from app.tui.user_themes import UserThemes, load_themes, stamp_of
 from app.tui.walk_in import Walk, walk_in
@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from app.engine.past import LoggedRun
     from app.tui.screens.run import RunScreen
     from app.tui.screens.terminal import TerminalScreen
+    from app.tui.terminal.recording import Recording
+    from app.tui.terminal.terminal_room import NewTests, Seat
 
 TOASTS = 3
 """Notices that are shown at the same time, at most."""
@@ -591,6 +593,10 @@ class Workbench(BaseApp):
         views = [screen for screen in self.screen_stack if isinstance(screen, RunScreen)]
         if session is None or any(view.session is session for view in views):
             return
+        for view in views:
+            if view.room.panes:
+                view.take_session(session)  # what runs in its terminals goes on
+                return
         while isinstance(self.screen, RunScreen):
             await self.pop_screen()
         await self.push_screen(RunScreen(session))
@@ -718,13 +724,27 @@ class Workbench(BaseApp):
 
     def open_terminal(self, machine: str, test: str = "") -> None:
         """Open terminals in a machine, in their place; it is that of a test of the run if one is named."""
-        session = self.session
-        folder = None if session is None or not test else session.folder / "recordings"
-        recording = self.terminals.recording(folder, self._secrets_of(test))
+        recording = self._recording_of(test)
         screen = machine_screen(
             self.engine.adopt, machine, self.terminals, recording, test=test, saved=self._reread
         )
         self._show_terminals(screen)
+
+    def _recording_of(self, test: str) -> Recording | None:
+        session = self.session
+        folder = None if session is None or not test else session.folder / "recordings"
+        return self.terminals.recording(folder, self._secrets_of(test))
+
+    def seat_in(self, machine: str, test: str) -> Seat:
+        """Return what terminals in a machine of a test are opened in."""
+        return machine_seat(self.engine.adopt, machine, self._recording_of(test), test)
+
+    def new_tests(self) -> NewTests | None:
+        """Return where tests go that are recorded."""
+        from app.tui.terminal.terminal_room import NewTests
+
+        location = self.terminals.location
+        return NewTests(location, self._reread) if location is not None else None
 
     @work(group="recordings", exclusive=True, exit_on_error=False)
     async def action_recordings(self) -> None:

@@ -94,7 +94,7 @@ class PanedScreen(VmScreen):
             self._lay(split)
         zoomed = self.zoomed
         self.set_class(bool(zoomed), "-zoom")
-        focused = self._pane_with(self.focused)
+        focused = self._pane_with(self.focused) if zoomed else None
         if zoomed and focused is not None and focused.id != zoomed:
             self.focus_in(self.query_one(f"#{zoomed}"))
 

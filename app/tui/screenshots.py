@@ -165,6 +165,22 @@ async def _output(pilot: Pilot[int], engine: ReplayEngine) -> None:
     await pilot.pause()
 
 
+async def _pinned(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _finished(pilot, engine)
+    screen = workbench_of(pilot).screen
+    assert isinstance(screen, RunScreen)
+    await pilot.press("p")
+    await until(pilot, lambda: bool(screen.pinned) and all(view.line_count for view in screen.pinned))
+    await pilot.press("alt+1", "down")
+    await _drawn(pilot)
+    await until(pilot, lambda: all(view.settled for view in screen.pinned))
+
+
+async def _jump(pilot: Pilot[int], engine: ReplayEngine) -> None:
+    await _finished(pilot, engine)
+    await pilot.press("semicolon")
+
+
 async def _background(pilot: Pilot[int], engine: ReplayEngine) -> None:
     await _busy(pilot, engine)
     await pilot.press("escape")
@@ -209,6 +225,8 @@ SCENES: dict[str, Scene] = {
     "console-filtered": Scene(_console_filtered),
     "consoles": Scene(_consoles),
     "output": Scene(_output),
+    "run-consoles": Scene(_pinned),
+    "jump": Scene(_jump),
     "settings": Scene(_settings),
     "keys": Scene(_keys),
     "help": Scene(_help),

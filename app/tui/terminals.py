@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from app.tui.screens.terminal import TerminalScreen
     from app.tui.terminal.recording import Recording
+    from app.tui.terminal.terminal_room import Seat
     from backends.base import Machine
 
 
@@ -100,6 +101,17 @@ async def play_one_of(app: App[int], folders: Sequence[Path]) -> None:
     await app.push_screen(ReplayScreen(cast))
 
 
+def machine_seat(
+    adopt: Callable[[str], Awaitable[Machine]], machine: str, recording: Recording | None, test: str
+) -> Seat:
+    """Return what terminals in a machine are opened in; ``machine`` of it is let go of after the last."""
+    from app.tui.terminal.machine_source import MachineTerminals
+    from app.tui.terminal.terminal_room import Seat
+
+    terminals = MachineTerminals(adopt, machine)
+    return Seat(terminals.open, machine, terminals, recording, test)
+
+
 def machine_screen(
     adopt: Callable[[str], Awaitable[Machine]],
     machine: str,
@@ -119,8 +131,9 @@ def machine_screen(
         test: The test whose machine it is, if any.
         saved: Called when a new test was saved.
     """
-    from app.tui.screens.terminal import NewTests, TerminalScreen
+    from app.tui.screens.terminal import TerminalScreen
     from app.tui.terminal.machine_source import MachineTerminals
+    from app.tui.terminal.terminal_room import NewTests
 
     terminals = MachineTerminals(adopt, machine)
     return TerminalScreen(

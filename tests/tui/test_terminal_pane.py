@@ -11,9 +11,10 @@ from textual.events import MouseDown, MouseMove, MouseUp, Paste
 
 from app.tui import theme
 from app.tui.screens.dialogs import Confirm
-from app.tui.screens.terminal import Panes, TerminalScreen
+from app.tui.screens.terminal import TerminalScreen
 from app.tui.terminal.local_pty import LocalPty
 from app.tui.terminal.recording import Recording
+from app.tui.terminal.room import Panes
 from backends.base import BackendError
 from tests.waiting import until
 

@@ -16,12 +16,13 @@ from app.engine.state import TestState
 from app.logs.log_file import LogFile
 from app.tui import keymap, signs
 from app.tui.acting import ActingScreen
-from app.tui.layout import PanedScreen, Split
+from app.tui.layout import Split
 from app.tui.run_session import RunSession
 from app.tui.screens.consoles import ConsolesScreen
 from app.tui.screens.dialogs import Confirm
-from app.tui.screens.log_screen import LogScreen
 from app.tui.screens.output import OutputScreen
+from app.tui.screens.room_screen import RoomScreen
+from app.tui.terminal.splits import Direction
 from app.tui.widgets.find_bar import FindBar
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import LineList
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from app.engine.usage import Usage
 
 
-class RunScreen(LogScreen, ActingScreen, PanedScreen):
+class RunScreen(RoomScreen, ActingScreen):
     """Shows a run, while it goes on and afterwards.
 
     Args:
@@ -44,10 +45,10 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings("run"), *keymap.bindings("panes")]
-    PANES = ("run-tests", "timeline", "console")
+    PANES = ("run-tests", "timeline", "room")
     SPLITS = (
         Split("run.tests", ("run-tests",), "right", turns=True),
-        Split("run.timeline", ("timeline",), "console"),
+        Split("run.timeline", ("timeline",), "room"),
     )
     NAME = "Run"
     SCOPE = "run panes"
@@ -62,6 +63,7 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
         ("Tests and steps", "list"),
         ("Console", "log"),
         ("Panes", "panes"),
+        ("In a terminal, after the prefix key", "terminal"),
         ("While typing a search or a filter", "find"),
         ("Everywhere", "app"),
     ]
@@ -79,8 +81,9 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
             yield RunList(id="run-tests")
             with Container(id="right"):
                 yield Timeline(id="timeline")
-                yield LogView(id="console")
+                yield self.make_room(LogView(id="console"))
         yield FindBar("console")
+        yield self.terminal_keys
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -93,9 +96,15 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
         self.set_interval(TICK, self._tick)
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self.run_changed())
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         """Be told no more."""
         self.workbench.run_views.discard(self)
+
+    def take_session(self, session: RunSession) -> None:
+        """Show another run; terminals and pinned consoles stay."""
+        self.session = session
+        self.console.attach(None)
+        self.run_changed()
 
     @property
     def run_list(self) -> RunList:
@@ -123,6 +132,7 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
         self.query_one(RunHeader).show(self.session)
         self.run_list.show(self.session)
         self._show_test()
+        self.room_changed()
 
     def _tick(self) -> None:
         if self.session.active and self.app.screen is self:
@@ -151,7 +161,7 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
         console = self.console
         if test is None:
             self.entitle("timeline", "steps")
-            self.entitle("console", "console")
+            self.room.entitle(console, "console")
             console.attach(None)
             return
         self.entitle("timeline", f"steps of {test.name}")
@@ -181,7 +191,8 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
         self._title_console()
 
     def _title_console(self) -> None:
-        self.entitle("console", self.console_title(), self._console_words)
+        words = (self.console_title(), self._console_words)
+        self.room.entitle(self.console, " · ".join(filter(None, words)))
 
     def console_title(self) -> str:
         """Return whose console it is."""
@@ -273,6 +284,24 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
         }
         self.notify(f"The machine of {test.name} {ends[wanted]}", markup=False)
 
+    # terminals and consoles beside each other
+
+    def action_split(self, direction: Direction) -> None:
+        """Open a terminal in the test's machine beside the console, or below."""
+        test = self.run_list.current
+        if test is None or self.why_not("split"):
+            self.notify(self.why_not("split"))
+        else:
+            self.open_beside(test.kept.machine if test.kept else test.machine, test.name, direction)
+
+    def action_pin(self) -> None:
+        """Keep the console of the test's machine in view, in a pane of its own."""
+        test = self.run_list.current
+        if test is None or self.why_not("pin"):
+            self.notify(self.why_not("pin"))
+        else:
+            self.pin(test)
+
     # acting on the test
 
     def chosen_test(self) -> Test | None:
@@ -344,7 +373,7 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
 
     def action_follow(self) -> None:
         """Follow the console's end, or stay."""
-        self.console.following = not self.console.following
+        self.shown_log.following = not self.shown_log.following
 
     def action_consoles(self) -> None:
         """Show the consoles of all machines as one."""
@@ -356,6 +385,8 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
 
     def log_name(self) -> str:
         """Return what to call a file that the console is exported to."""
+        if self.shown_log in self.pinned:
+            return f"{self.session.state.tests[self.pinned[self.shown_log]].machine}.log"
         test = self.run_list.current
         return f"{test.machine}.log" if test is not None and test.machine else super().log_name()
 
@@ -380,8 +411,8 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
                 text, what = self.timeline.step_text(step), f"the output of step {step + 1}"
             elif test is not None and test.kept is not None:
                 text, what = test.kept.command, f"the command that walks into {test.machine}"
-        if not text and self.console.line_count:
-            text, what = self.console.visible_text(), "the console in view"
+        if not text and self.shown_log.line_count:
+            text, what = self.shown_log.visible_text(), "the console in view"
         if text:
             self.app.copy_to_clipboard(text)
             self.notify(f"Copied {what}.")
@@ -397,12 +428,14 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
         elif self.workbench.place == "run":
             self.app.call_later(self.workbench.go, "tests")
         else:
-            self.dismiss()
+            self.leave_terminals(self.dismiss)
 
     def why_not(self, action: str) -> str:
         """Say why an action cannot be done now."""
         test = self.run_list.current
-        if action in ("attach", "terminal") and (test is None or not (test.kept or _lives(test))):
+        if action == "pin" and (test is None or not test.console):
+            return "It has no machine yet, so there is no console."
+        if action in ("attach", "terminal", "split") and (test is None or not (test.kept or _lives(test))):
             if test is not None and test.result is None:
                 return "Its machine does not take commands yet."
             return "Its machine was not kept. vmbench run --keep on-failure keeps it next time."
@@ -421,7 +454,9 @@ class RunScreen(LogScreen, ActingScreen, PanedScreen):
         return ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer only what can be done now."""
+        """Offer only what can be done now, and leave every key to a focused terminal."""
+        if self.is_mounted and self.room.current is not None:
+            return False
         if action in ("cancel_test", "cancel_run", "attach", "rewind"):
             return self.is_mounted and not self.why_not(action)
         return super().check_action(action, parameters)

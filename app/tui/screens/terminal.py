@@ -2,85 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
-from textual import events, on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Horizontal
+from textual.containers import Horizontal
 from textual.widgets import Static
 
-from app.engine.events import Outcome
-from app.engine.recorded import RECORDING_SHELL
 from app.engine.state import StepState
 from app.setting_kinds import prefix_name
 from app.settings import PREFIX
-from app.tui import keymap
 from app.tui.screens.base import VmScreen
-from app.tui.screens.choices import Ask, Choice, Choose
-from app.tui.screens.dialogs import Confirm, Help
-from app.tui.screens.new_test import NewTestScreen
-from app.tui.terminal.ansi_rows import screen_text
-from app.tui.terminal.cast import CastWriter
-from app.tui.terminal.cast_file import CastError, read_cast
-from app.tui.terminal.direct import Keyboard
-from app.tui.terminal.machine_source import MachineTerminals, host_shell
+from app.tui.screens.dialogs import Confirm
+from app.tui.terminal.machine_source import MachineTerminals
 from app.tui.terminal.pane import Opener, TerminalPane
-from app.tui.terminal.prompts import commands_of
 from app.tui.terminal.recording import Recording
-from app.tui.terminal.splits import Direction, Splits
+from app.tui.terminal.splits import Direction
+from app.tui.terminal.terminal_room import PURPOSE, NewTests, Seat, TerminalRoom
 from app.tui.widgets.gauge import Gauge
-from registry.location import Location
-
-_CONSOLE = "console"
-_NEW_TEST = "new test"
-_WIDE = 100
-"""Columns from which on one more pane goes beside another and not below it."""
-
-
-@dataclass(frozen=True)
-class NewTests:
-    """Where new tests go."""
-
-    location: Location
-    saved: Callable[[], None]
-    """Called when one was saved."""
-
-
-class Panes(Container):
-    """The room that the panes share.
-
-    Args:
-        first: The first pane.
-    """
-
-    DEFAULT_CSS = """
-    Panes { height: 1fr; background: $vm-rule; }
-    Panes > TerminalPane { position: absolute; }
-    """
-
-    def __init__(self, first: TerminalPane) -> None:
-        super().__init__(first)
-        self.splits = Splits(first)
-        self.zoomed: TerminalPane | None = None
-
-    def on_resize(self) -> None:
-        """Share the room anew."""
-        self.place()
-
-    def place(self) -> None:
-        """Give every pane its place."""
-        size = self.size
-        places = self.splits.arrange(size.width, size.height)
-        if self.zoomed is not None:
-            places[self.zoomed] = size.region
-        for pane, place in places.items():
-            pane.display = self.zoomed in (None, pane)
-            pane.styles.offset = (place.x, place.y)
-            pane.styles.width, pane.styles.height = place.width, place.height
 
 
 class TerminalScreen(VmScreen):
@@ -108,10 +49,7 @@ class TerminalScreen(VmScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = []
     NAME = "Terminals"
-    PURPOSE = (
-        "Terminals in a machine. Every key reaches the program in the focused pane; the prefix key and then "
-        "another one is for the workbench. The prefix key twice sends it to the program."
-    )
+    PURPOSE = PURPOSE
     HELP_SCOPES: ClassVar[list[tuple[str, str]]] = [("After the prefix key", "terminal")]
 
     def __init__(
@@ -128,47 +66,16 @@ class TerminalScreen(VmScreen):
         release: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         super().__init__()
-        self._opener = opener
-        self._label = label
-        self._machine = machine
         self._prefix = prefix
-        self._emulator = emulator
-        self._recording = recording
-        self.test = test
-        self._new_tests = new_tests
-        self._captured: TerminalPane | None = None
-        """The pane in which a new test is being recorded."""
         self._release = release
-        self._opened = 0
-        self._asking = False
-        self._steps: list[tuple[bool, Outcome | None]] | None = None
-        self._keyboard: Keyboard | None = None
-        self._held: list[events.Key | events.Paste] | None = None
-        self.broadcast = False
-        """Whether what is typed goes to every pane."""
-        self._actions: dict[str, Callable[[TerminalPane], None]] = {
-            "choose": self._choose,
-            "open_console": self._open_console,
-            "ask_command": self._ask_command,
-            "open_host": lambda pane: self._add(host_shell, "host", pane),
-            "split_right": lambda pane: self._add(self._opener, "", pane, "right"),
-            "split_below": lambda pane: self._add(self._opener, "", pane, "below"),
-            "next_pane": lambda pane: self.focus_pane(1),
-            "previous_pane": lambda pane: self.focus_pane(-1),
-            "zoom": self.zoom,
-            "broadcast": lambda pane: self._toggle_broadcast(),
-            "record": self.toggle_recording,
-            "mark": self._mark,
-            "new_test": self._new_test,
-            "play": lambda pane: self._play(),
-            "close": self._ask_to_close,
-            "help": lambda pane: self._help(),
-            "leave": lambda pane: self._ask_to_leave(),
-        }
+        self.test = test
+        seat = Seat(opener, label, machine, recording, test)
+        self.room = TerminalRoom(seat, prefix=prefix, emulator=emulator, new_tests=new_tests)
+        """Where the panes are."""
 
     def compose(self) -> ComposeResult:
         """Make the first pane."""
-        yield Panes(self._make_pane(self._opener, ""))
+        yield self.room
         with Horizontal(id="keys-line"):
             yield Static(id="keys", markup=False)
             yield Gauge()
@@ -177,72 +84,48 @@ class TerminalScreen(VmScreen):
         """Begin in it."""
         self.panes[0].focus()
         self._tell_keys()
-        self._keyboard = Keyboard(self.app, self._key_taker)
-        self._keyboard.attach()
 
     def on_screen_suspend(self) -> None:
         """Let floods be emulated elsewhere while another screen is shown."""
-        for pane in self.panes:
-            pane.hidden = True
+        self.room.hide(True)
 
     def on_screen_resume(self) -> None:
         """Have the focused terminal here again."""
-        for pane in self.panes:
-            pane.hidden = False
-        if self.current is not None:
-            self.current.attend()
+        self.room.hide(False)
 
     async def on_unmount(self) -> None:
         """Let go of what the terminals were in; they are hung up before."""
-        if self._keyboard is not None:
-            self._keyboard.detach()
         if self._release is not None:
             await self._release()
-
-    def _make_pane(self, opener: Opener, what: str) -> TerminalPane:
-        self._opened += 1
-        label = self._label if self._opened == 1 else f"{self._label} {self._opened}"
-        if what:
-            label = what if opener is host_shell else f"{self._label} {what}"
-        pane = TerminalPane(opener, label=label, prefix=self._prefix, emulator=self._emulator)
-        if what == _NEW_TEST:
-            self._capture(pane)
-        elif self._recording is not None and self._recording.always:
-            self._record(pane, "")
-        pane.on_typed = self._typed
-        pane.on_command = self._command
-        pane.on_hold = self._hold
-        pane.only_typed = self._only_typed
-        return pane
-
-    def _key_taker(self) -> TerminalPane | None:
-        stack = self.app.screen_stack
-        return self.current if stack and stack[-1] is self and self.maximized is None else None
-
-    def _only_typed(self) -> bool:
-        return not self.broadcast and self._held is None
-
-    def _hold(self, event: events.Key | events.Paste) -> bool:
-        """Keep what is typed after the key that opens a pane for that pane."""
-        if self._held is None:
-            return False
-        self._held.append(event)
-        return True
 
     @property
     def panes(self) -> list[TerminalPane]:
         """The panes, from the upper left on."""
-        return self._room.splits.panes
-
-    @property
-    def _room(self) -> Panes:
-        return self.query_one(Panes)
+        return self.room.panes
 
     @property
     def current(self) -> TerminalPane | None:
         """The focused pane."""
-        return self.focused if isinstance(self.focused, TerminalPane) else None
+        return self.room.current
 
+    @property
+    def broadcast(self) -> bool:
+        """Whether what is typed goes to every pane."""
+        return self.room.broadcast
+
+    def run_command(self, action: str) -> None:
+        """Do what a key after the prefix does, in the focused pane."""
+        self.room.run_command(action)
+
+    async def split(self, pane: TerminalPane, direction: Direction) -> None:
+        """Open one more pane beside or below another."""
+        await self.room.split(pane, direction)
+
+    def steps_changed(self, steps: Sequence[StepState]) -> None:
+        """Mark what steps of the test began or ended, in every recording."""
+        self.room.steps_changed(self.test, steps)
+
+    @on(TerminalRoom.Broadcast)
     def _tell_keys(self) -> None:
         name = prefix_name(self._prefix)
         words = f'{name} then: c more  % right  " below  o next  z zoom  [ scroll  d leave  ? keys'
@@ -250,311 +133,11 @@ class TerminalScreen(VmScreen):
             f"typing into all panes · {words}" if self.broadcast else words
         )
 
-    def _typed(self, pane: TerminalPane, data: bytes) -> None:
-        if self.broadcast:
-            for other in self.panes:
-                if other is not pane:
-                    other.send(data)
+    @on(TerminalRoom.LastClosed)
+    def _last_closed(self) -> None:
+        self.dismiss()
 
-    def _command(self, pane: TerminalPane, key: str) -> None:
-        action = self._actions.get(self._named().get(key, ""))
-        if action is not None:
-            action(pane)
-        elif key.isdecimal() and len(key) == 1:
-            self.app.call_later(self.app.run_action, f"go_digit('{key}')")
-        else:
-            name = prefix_name(self._prefix)
-            self.notify(f"No such key after {name}; {name} ? lists them.", severity="warning")
-
-    def _named(self) -> dict[str, str]:
-        """Return the actions by the keys that a person has for them."""
-        changes: Mapping[str, str] = getattr(self.app, "key_changes", {})
-        return {
-            name: key.action
-            for key in keymap.SCOPES["terminal"]
-            for name in keymap.keys_of(key, changes).split(",")
-        }
-
-    def run_command(self, action: str) -> None:
-        """Do what a key after the prefix does, in the focused pane."""
-        self._actions[action](self.current or self.panes[0])
-
-    def _toggle_broadcast(self) -> None:
-        self.broadcast = not self.broadcast
-        self._tell_keys()
-
-    def _help(self) -> None:
-        self.app.push_screen(Help("Terminals", self.PURPOSE, self.HELP_SCOPES))
-
-    def _play(self) -> None:
-        self.app.call_later(self.app.run_action, "app.recordings")
-
-    # what else a pane can show
-
-    def _choose(self, pane: TerminalPane) -> None:
-        choices = [Choice("shell", f"One more shell in {self._label}", "c")]
-        if self._machine is not None:
-            choices += [
-                Choice("open_console", "Its serial console", "s", "one at a time may type into it"),
-                Choice("ask_command", "A command in it …", ":"),
-            ]
-        choices.append(Choice("open_host", "A shell of this host", "h"))
-
-        def answered(chosen: str | None) -> None:
-            if chosen == "shell":
-                self._add(self._opener, "", pane)
-            elif chosen:
-                self._actions[chosen](pane)
-
-        self.app.push_screen(Choose("What shall the new terminal show?", choices), answered)
-
-    def _open_console(self, pane: TerminalPane) -> None:
-        if self._machine is None:
-            self.notify("There is no machine here, so it has no console.")
-            return
-        # One pane has the console; asking again leads to it.
-        for other in self.panes:
-            if other.label.endswith(_CONSOLE) and other.source is not None:
-                self._go_to(other)
-                return
-        self._add(self._machine.console, _CONSOLE, pane)
-
-    def _ask_command(self, pane: TerminalPane) -> None:
-        machine = self._machine
-        if machine is None:
-            self.notify("There is no machine here to run a command in.")
-            return
-
-        def answered(command: str | None) -> None:
-            if command:
-                short = command if len(command) <= 24 else f"{command[:23]}…"
-                self._add(machine.running(command), short, pane)
-
-        hint = "It runs on a terminal of its own. enter runs · esc closes"
-        self.app.push_screen(Ask(f"Run in {self._label}", hint), answered)
-
-    def _add(self, opener: Opener, what: str, pane: TerminalPane, direction: Direction | None = None) -> None:
-        if direction is None:
-            direction = "right" if pane.size.width >= _WIDE else "below"
-        self._held = []
-        self.call_later(self._split_and_go_on, pane, direction, opener, what)
-
-    # recording
-
-    def _record(
-        self, pane: TerminalPane, screen: str, recording: Recording | None = None
-    ) -> CastWriter | None:
-        recording = recording or self._recording
-        assert recording is not None
-        model = pane.model
-        try:
-            cast = recording.begin(pane.label, model.columns, model.lines, screen)
-        except OSError as error:
-            self.app.notify(
-                f"{error.strerror or error}\nFree some disk space, or point VMBENCH_STATE elsewhere.",
-                title="Not recorded",
-                severity="error",
-                markup=False,
-            )
-            return None
-        cast.when_it_fails(lambda: pane.call_later(self._not_recorded, pane, cast))
-        pane.recorder = cast
-        return cast
-
-    def _not_recorded(self, pane: TerminalPane, cast: CastWriter) -> None:
-        """End a recording that cannot be written; its terminal goes on."""
-        if pane.recorder is not cast:
-            return  # whoever ended it tells
-        pane.recorder = None
-        if self._captured is pane:
-            self._captured = None
-        pane.retitle()
-        self._close(cast)
-
-    @work(group="recordings", exit_on_error=False)
-    async def _close(self, cast: CastWriter) -> None:
-        """End a recording and tell what became of it."""
-        await asyncio.to_thread(cast.close)
-        if cast.failure is not None:
-            self.app.notify(
-                f"{cast.failure.strerror}. What was written is in {cast.path}\n"
-                "Free some disk space, or point VMBENCH_STATE elsewhere.",
-                title="The recording ended",
-                severity="error",
-                markup=False,
-            )
-        else:
-            self.app.notify(f"Recorded: vmbench play {cast.path}", title="Recording", markup=False)
-
-    def toggle_recording(self, pane: TerminalPane) -> None:
-        """Begin to record a pane, or end it."""
-        if self._recording is None:
-            self.notify("There is nowhere to put a recording.", severity="warning")
-            return
-        if pane is self._captured:
-            self.notify("It is recorded for a new test; T ends that.")
-            return
-        if pane.recorder is None:
-            begun = self._record(pane, screen_text(pane.model))
-            if begun is not None:
-                self.notify(f"Recording to {begun.path}", markup=False)
-        else:
-            cast, pane.recorder = pane.recorder, None
-            self._close(cast)
-        pane.retitle()
-
-    def _mark(self, pane: TerminalPane) -> None:
-        if pane.recorder is None:
-            self.notify("It is not recorded. R after the prefix key begins to.")
-            return
-
-        def answered(label: str | None) -> None:
-            if label and pane.recorder is not None:
-                pane.recorder.marker(label)
-
-        self.app.push_screen(Ask("Mark this moment of the recording", "enter marks · esc closes"), answered)
-
-    def steps_changed(self, steps: Sequence[StepState]) -> None:
-        """Mark what steps of the test began or ended, in every recording."""
-        now = [(step.started is not None, step.outcome) for step in steps]
-        before, self._steps = self._steps, now
-        for index, step in enumerate(steps if before is not None else ()):
-            assert before is not None
-            began, outcome = before[index] if index < len(before) else (False, None)
-            what = f"step {index + 1} {step.action} {step.name}"
-            if step.started is not None and not began:
-                self._mark_all(what)
-            if step.outcome is not None and outcome is None:
-                self._mark_all(f"{what}: {step.outcome}")
-
-    def _mark_all(self, label: str) -> None:
-        for pane in self.panes:
-            if pane.recorder is not None:
-                pane.recorder.marker(label)
-
-    # new tests
-
-    def _new_test(self, pane: TerminalPane) -> None:
-        if self._captured is not None:
-            self._review()
-        elif self._machine is None or self._recording is None or self._new_tests is None:
-            self.notify("A new test is recorded in a machine, and there is none here.", severity="warning")
-        else:
-            self._add(self._machine.running(RECORDING_SHELL), _NEW_TEST, pane)
-
-    def _capture(self, pane: TerminalPane) -> None:
-        """Record a shell whose commands become a test, with what is typed: that is the very thing here."""
-        assert self._recording is not None
-        if self._record(pane, "", replace(self._recording, typed=True)) is None:
-            return
-        self._captured = pane
-        name = prefix_name(self._prefix)
-        self.notify(f"What is typed here becomes a test. {name} T, or the shell's end, leads to its review.")
-
-    @on(TerminalPane.Ended)
-    def _ended(self, event: TerminalPane.Ended) -> None:
-        if event.pane is self._captured and event.code is not None:
-            self._review()
-
-    def _review(self) -> None:
-        pane, self._captured = self._captured, None
-        if pane is None or pane.recorder is None or self._new_tests is None:
-            return
-        cast, pane.recorder = pane.recorder, None
-        pane.retitle()
-        self._read_commands(cast, self._new_tests)
-
-    @work(group="review", exclusive=True, exit_on_error=False)
-    async def _read_commands(self, cast: CastWriter, target: NewTests) -> None:
-        await asyncio.to_thread(cast.close)
-        try:
-            commands = await asyncio.to_thread(lambda: commands_of(read_cast(cast.path)))
-        except CastError as error:
-            self.app.notify(error.message, title="No test", severity="error", markup=False)
-            return
-        if not commands:
-            self.app.notify("Nothing was typed in it.", title="No test", severity="warning")
-            return
-        screen = NewTestScreen(commands, target.location, summary=f"Recorded in {self._label}")
-
-        def closed(_result: None) -> None:
-            if screen.saved:
-                target.saved()
-            else:
-                later = f"vmbench record {cast.path} --test NAME"
-                self.app.notify(f"Nothing was saved. {later} makes a test of it later.", markup=False)
-
-        await self.app.push_screen(screen, closed)
-
-    # panes
-
-    async def _split_and_go_on(
-        self, pane: TerminalPane, direction: Direction, opener: Opener | None, what: str
-    ) -> None:
-        try:
-            await self.split(pane, direction, opener, what)
-        finally:
-            held, self._held = self._held or [], None
-            for event in held:
-                taker = self.current or pane
-                if isinstance(event, events.Key):
-                    taker.take_key(event)
-                else:
-                    taker.take_paste(event)
-
-    async def split(
-        self, pane: TerminalPane, direction: Direction, opener: Opener | None = None, what: str = ""
-    ) -> None:
-        """Open one more pane beside or below another."""
-        room = self._room
-        room.zoomed = None
-        fresh = self._make_pane(opener or self._opener, what)
-        room.splits.add(pane, fresh, direction)
-        await room.mount(fresh)
-        room.place()
-        self.set_focus(fresh)
-
-    def focus_pane(self, step: int) -> None:
-        """Go to another pane; what was maximised is then that one."""
-        panes, current = self.panes, self.current
-        place = panes.index(current) if current in panes else 0
-        self._go_to(panes[(place + step) % len(panes)])
-
-    def _go_to(self, target: TerminalPane) -> None:
-        if self._room.zoomed is not None:
-            self._room.zoomed = target
-            self._room.place()
-        self.set_focus(target)
-
-    def zoom(self, pane: TerminalPane) -> None:
-        """Give a pane the whole screen, and back."""
-        room = self._room
-        room.zoomed = pane if room.zoomed is None and len(self.panes) > 1 else None
-        room.place()
-
-    def _ask_to_close(self, pane: TerminalPane) -> None:
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.run_worker(self.close_pane(pane), exit_on_error=False)
-
-        if pane.source is None:
-            answered(True)
-        else:
-            loss = "The program in it is hung up; what it did in the machine stays."
-            self.app.push_screen(Confirm("Close this terminal?", loss, yes="Close", no="Stay"), answered)
-
-    async def close_pane(self, pane: TerminalPane) -> None:
-        """Close a pane, and the screen with the last one."""
-        if len(self.panes) == 1:
-            self.dismiss()
-            return
-        room = self._room
-        room.zoomed = None
-        self.focus_pane(-1)
-        room.splits.remove(pane)
-        await pane.remove()
-        room.place()
-
+    @on(TerminalRoom.LeaveAsked)
     def _ask_to_leave(self) -> None:
         def answered(yes: bool | None) -> None:
             if yes:
@@ -566,19 +149,3 @@ class TerminalScreen(VmScreen):
             return
         loss = f"{running} running in it {'is' if running == 1 else 'are'} hung up; the machine stays."
         self.app.push_screen(Confirm("Leave the terminals?", loss, yes="Leave", no="Stay"), answered)
-
-    @on(TerminalPane.CopyAsked)
-    def _copy_asked(self, event: TerminalPane.CopyAsked) -> None:
-        if self._asking:
-            return
-        self._asking = True
-
-        def answered(yes: bool | None) -> None:
-            self._asking = False
-            if yes:
-                self.app.copy_to_clipboard(event.text)
-                self.notify(f"Copied {len(event.text)} characters.")
-
-        shown = event.text[:200] + ("…" if len(event.text) > 200 else "")
-        question = f"Let {event.pane.label} put this on the clipboard?"
-        self.app.push_screen(Confirm(question, shown, yes="Copy", no="Refuse"), answered)

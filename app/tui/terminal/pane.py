@@ -142,6 +142,8 @@ class TerminalPane(Widget, can_focus=True):
         self.source: Terminal | None = None
         """What is shown, while it runs."""
         self._title_shown = ""
+        self.number = 0
+        """Its number among the panes of its screen; 0 where it is the only one."""
         self.told = ""
         """What its title says beside its name."""
         self.ended: str = ""
@@ -490,9 +492,10 @@ class TerminalPane(Widget, can_focus=True):
             told = ""
         self.told = told
         shown = f"{'! ' if self._rung else ''}{name}{' · ' if told else ''}{told}"
-        if shown != self._title_shown:  # a new title paints the whole pane
-            self._title_shown = shown
-            self.border_title = Content(shown)
+        number = f"{self.number} " if self.number else ""
+        if number + shown != self._title_shown:  # a new title paints the whole pane
+            self._title_shown = number + shown
+            self.border_title = Content.assemble((number, "dim"), shown)
 
     def _copy_asked(self, text: str) -> None:
         self.post_message(self.CopyAsked(self, text))
@@ -764,6 +767,8 @@ class TerminalPane(Widget, can_focus=True):
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Begin to select, unless the program wants the mouse; shift takes it from the program."""
+        if event.button == 1 and event.screen_y == self.region.y:
+            return  # its upper edge is the rule between it and what is above
         event.stop()
         self.attend()
         self._button = event.button

@@ -77,6 +77,7 @@ class FindBar(Horizontal):
     def __init__(self, view: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._view = view
+        self._target: LogView | None = None
         self.kind = "search"
         """What is being typed: ``search`` or ``filter``."""
         self.regex = False
@@ -96,7 +97,13 @@ class FindBar(Horizontal):
     @property
     def view(self) -> LogView:
         """The view."""
+        if self._target is not None and self._target.is_mounted:
+            return self._target
         return self.screen.query_one(f"#{self._view}", LogView)
+
+    def aim(self, view: LogView) -> None:
+        """Search and filter another view from now on."""
+        self._target = view
 
     @property
     def entry(self) -> FindEntry:

@@ -1,0 +1,115 @@
+"""The room that terminals, consoles and the like share: split, maximised, their rules moved by the mouse."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.containers import Container
+from textual.content import Content
+from textual.widget import Widget
+
+from app.tui.terminal.pane import TerminalPane
+from app.tui.terminal.splits import Direction, Rule, Splits
+
+STEP = 0.05
+"""Of what two neighbours have, that a key moves the rule between them."""
+
+
+class Panes(Container):
+    """The room that the panes share.
+
+    Args:
+        first: The first pane.
+        number: Number of the first pane.
+    """
+
+    DEFAULT_CSS = """
+    Panes { height: 1fr; background: $vm-rule; }
+    Panes > Widget { position: absolute; }
+    """
+
+    def __init__(self, first: Widget, *, number: int = 1, id: str | None = None) -> None:
+        super().__init__(first, id=id)
+        self.splits: Splits[Widget] = Splits(first)
+        self.zoomed: Widget | None = None
+        self._number = number
+        self._names: dict[Widget, Content] = {}
+        self._dragged: Rule[Widget] | None = None
+
+    @property
+    def all_panes(self) -> list[Widget]:
+        """The panes, from the upper left on."""
+        return self.splits.panes
+
+    def on_resize(self) -> None:
+        """Share the room anew."""
+        self.place()
+
+    def place(self) -> None:
+        """Give every pane its place and its number."""
+        size = self.size
+        places = self.splits.arrange(size.width, size.height)
+        if self.zoomed is not None:
+            places[self.zoomed] = size.region
+        for number, (pane, place) in enumerate(places.items(), self._number):
+            pane.display = self.zoomed in (None, pane)
+            pane.styles.offset = (place.x, place.y)
+            pane.styles.width, pane.styles.height = place.width, place.height
+            if isinstance(pane, TerminalPane):
+                pane.number = number if len(places) + self._number > 2 else 0
+                pane.retitle()
+            else:
+                self._put_title(pane, number)
+
+    def entitle(self, pane: Widget, title: str) -> None:
+        """Say in the title of a pane that is no terminal what it shows; its number comes before."""
+        if pane not in self._names or self._names[pane].plain != title:
+            self._names[pane] = Content(title)
+            self._put_title(pane, self._number + self.all_panes.index(pane))
+
+    def named(self, pane: Widget) -> bool:
+        """Return whether it was said what a pane shows."""
+        return pane in self._names
+
+    def _put_title(self, pane: Widget, number: int) -> None:
+        name = self._names.get(pane)
+        if name is not None:
+            pane.border_title = Content.assemble((f"{number} ", "dim"), name)
+
+    # sizes
+
+    def grow(self, pane: Widget, direction: Direction, steps: int) -> bool:
+        """Give a pane more room, or less; return whether it has a neighbour on that side."""
+        moved = self.splits.grow(pane, direction, STEP * steps)
+        self.place()
+        return moved
+
+    def even(self) -> None:
+        """Give neighbours the same room."""
+        self.splits.even()
+        self.place()
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Take hold of a rule between two panes."""
+        if event.button != 1 or self.zoomed is not None:
+            return
+        x, y = event.screen_x - self.region.x, event.screen_y - self.region.y
+        for rule in self.splits.rules(self.size.width, self.size.height):
+            if rule.region.contains(x, y):
+                event.stop()
+                self._dragged = rule
+                self.capture_mouse()
+                return
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Move the rule that is held."""
+        if self._dragged is not None:
+            event.stop()
+            self.splits.move(self._dragged, event.screen_x - self.region.x, event.screen_y - self.region.y)
+            self.place()
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """Let go of the rule."""
+        if self._dragged is not None:
+            event.stop()
+            self._dragged = None
+            self.release_mouse()

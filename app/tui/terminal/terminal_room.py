@@ -1,0 +1,562 @@
+"""Terminals that share a room, each in a seat of its own; what follows the prefix key is done here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from textual import events, on, work
+from textual.binding import BindingType
+from textual.message import Message
+from textual.widget import Widget
+
+from app.engine.events import Outcome
+from app.engine.recorded import RECORDING_SHELL
+from app.engine.state import StepState
+from app.setting_kinds import prefix_name
+from app.settings import PREFIX
+from app.tui import keymap
+from app.tui.screens.choices import Ask, Choice, Choose
+from app.tui.screens.dialogs import Confirm, Help
+from app.tui.screens.jump import Jump, Target
+from app.tui.screens.new_test import NewTestScreen
+from app.tui.terminal.ansi_rows import screen_text
+from app.tui.terminal.cast import CastWriter
+from app.tui.terminal.cast_file import CastError, read_cast
+from app.tui.terminal.direct import Keyboard
+from app.tui.terminal.machine_source import MachineTerminals, host_shell
+from app.tui.terminal.pane import Opener, TerminalPane
+from app.tui.terminal.prompts import commands_of
+from app.tui.terminal.recording import Recording
+from app.tui.terminal.room import Panes
+from app.tui.terminal.splits import Direction
+from registry.location import Location
+
+PURPOSE = (
+    "Terminals in a machine. Every key reaches the program in the focused pane; the prefix key and then "
+    "another one is for the workbench. The prefix key twice sends it to the program."
+)
+
+_CONSOLE = "console"
+_NEW_TEST = "new test"
+_WIDE = 100
+"""Columns from which on one more pane goes beside another and not below it."""
+
+
+@dataclass(frozen=True)
+class NewTests:
+    """Where new tests go."""
+
+    location: Location
+    saved: Callable[[], None]
+    """Called when one was saved."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seat:
+    """What terminals are opened in.
+
+    Attributes:
+        opener: Opens one more shell in it.
+        label: What that is.
+        machine: The machine that it is, for its console and for commands; ``None`` where there is none.
+        recording: How panes are recorded; ``None`` where they cannot be.
+        test: The test whose machine it is, if any: its steps become markers of recordings.
+    """
+
+    opener: Opener
+    label: str
+    machine: MachineTerminals | None = None
+    recording: Recording | None = None
+    test: str = ""
+
+
+class TerminalRoom(Panes):
+    """Panes of which some or all are terminals.
+
+    Args:
+        first: The first pane: a seat for a terminal, or something else.
+        number: Number of the first pane.
+        prefix: The prefix key.
+        emulator: Name of what terminals are emulated by.
+        new_tests: Where tests go that are recorded; ``None`` where they cannot be.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    class LastClosed(Message):
+        """The last pane shall be closed."""
+
+    class LeaveAsked(Message):
+        """The person wants to leave the terminals."""
+
+    class Broadcast(Message):
+        """Typing goes to every pane from now on, or no more."""
+
+        def __init__(self, on: bool) -> None:
+            super().__init__()
+            self.on = on
+
+    def __init__(
+        self,
+        first: Seat | Widget,
+        *,
+        number: int = 1,
+        prefix: str = PREFIX,
+        emulator: str = "pyte",
+        new_tests: NewTests | None = None,
+        id: str | None = None,
+    ) -> None:
+        self._prefix = prefix
+        self._emulator = emulator
+        self._new_tests = new_tests
+        self._seats: dict[TerminalPane, Seat] = {}
+        self._opened: dict[Seat, int] = {}
+        self._captured: TerminalPane | None = None
+        """The pane in which a new test is being recorded."""
+        self._asking = False
+        self._steps: dict[str, list[tuple[bool, Outcome | None]]] = {}
+        self._keyboard: Keyboard | None = None
+        self._held: list[events.Key | events.Paste] | None = None
+        self.broadcast = False
+        """Whether what is typed goes to every pane."""
+        self.on_zoom: Callable[[Widget], None] = self.zoom
+        """Gives a pane the whole screen, and back."""
+        super().__init__(self.make_pane(first) if isinstance(first, Seat) else first, number=number, id=id)
+        self._actions: dict[str, Callable[[TerminalPane], object]] = {
+            "choose": self._choose,
+            "open_console": self._open_console,
+            "ask_command": self._ask_command,
+            "open_host": lambda pane: self._add(host_shell, "host", pane),
+            "split_right": lambda pane: self._add(None, "", pane, "right"),
+            "split_below": lambda pane: self._add(None, "", pane, "below"),
+            "next_pane": lambda pane: self.focus_pane(1),
+            "previous_pane": lambda pane: self.focus_pane(-1),
+            "jump": lambda pane: self._jump(),
+            "narrower": lambda pane: self.grow(pane, "right", -1),
+            "wider": lambda pane: self.grow(pane, "right", 1),
+            "lower": lambda pane: self.grow(pane, "below", -1),
+            "higher": lambda pane: self.grow(pane, "below", 1),
+            "even": lambda pane: self.even(),
+            "zoom": lambda pane: self.on_zoom(pane),
+            "broadcast": lambda pane: self._toggle_broadcast(),
+            "record": self.toggle_recording,
+            "mark": self._mark,
+            "new_test": self._new_test,
+            "play": lambda pane: self._play(),
+            "close": self.ask_to_close,
+            "help": lambda pane: self._help(),
+            "leave": lambda pane: self.post_message(self.LeaveAsked()),
+        }
+
+    def on_mount(self) -> None:
+        """Take keys where they arrive."""
+        self._keyboard = Keyboard(self.app, self._key_taker)
+        self._keyboard.attach()
+
+    def on_unmount(self) -> None:
+        """Take no more keys."""
+        if self._keyboard is not None:
+            self._keyboard.detach()
+
+    def hide(self, hidden: bool) -> None:
+        """Let floods be emulated elsewhere while another screen is shown; or have them here again."""
+        for pane in self.panes:
+            pane.hidden = hidden
+        if not hidden and self.current is not None:
+            self.current.attend()
+
+    def make_pane(self, seat: Seat, opener: Opener | None = None, what: str = "") -> TerminalPane:
+        """Make a pane that shows a shell in a seat, or something else in it."""
+        opener = opener or seat.opener
+        opened = self._opened[seat] = self._opened.get(seat, 0) + 1
+        label = seat.label if opened == 1 else f"{seat.label} {opened}"
+        if what:
+            label = what if opener is host_shell else f"{seat.label} {what}"
+        pane = TerminalPane(opener, label=label, prefix=self._prefix, emulator=self._emulator)
+        self._seats[pane] = seat
+        if what == _NEW_TEST:
+            self._capture(pane)
+        elif seat.recording is not None and seat.recording.always:
+            self._record(pane, "")
+        pane.on_typed = self._typed
+        pane.on_command = self._command
+        pane.on_hold = self._hold
+        pane.only_typed = self._only_typed
+        return pane
+
+    def _key_taker(self) -> TerminalPane | None:
+        stack = self.app.screen_stack
+        return self.current if stack and stack[-1] is self.screen and self.screen.maximized is None else None
+
+    def _only_typed(self) -> bool:
+        return not self.broadcast and self._held is None
+
+    def _hold(self, event: events.Key | events.Paste) -> bool:
+        """Keep what is typed after the key that opens a pane for that pane."""
+        if self._held is None:
+            return False
+        self._held.append(event)
+        return True
+
+    def seat_of(self, pane: TerminalPane) -> Seat:
+        """Return what a terminal is in."""
+        return self._seats[pane]
+
+    @property
+    def panes(self) -> list[TerminalPane]:
+        """The terminals, from the upper left on."""
+        return [pane for pane in self.all_panes if isinstance(pane, TerminalPane)]
+
+    @property
+    def current(self) -> TerminalPane | None:
+        """The focused terminal."""
+        focused = self.screen.focused
+        return focused if isinstance(focused, TerminalPane) and focused in self._seats else None
+
+    def _typed(self, pane: TerminalPane, data: bytes) -> None:
+        if self.broadcast:
+            for other in self.panes:
+                if other is not pane:
+                    other.send(data)
+
+    def _command(self, pane: TerminalPane, key: str) -> None:
+        action = self._actions.get(self._named().get(key, ""))
+        if action is not None:
+            action(pane)
+        elif key.isdecimal() and len(key) == 1:
+            self.app.call_later(self.app.run_action, f"go_digit('{key}')")
+        else:
+            name = prefix_name(self._prefix)
+            self.notify(f"No such key after {name}; {name} ? lists them.", severity="warning")
+
+    def _named(self) -> dict[str, str]:
+        """Return the actions by the keys that a person has for them."""
+        changes: Mapping[str, str] = getattr(self.app, "key_changes", {})
+        return {
+            name: key.action
+            for key in keymap.SCOPES["terminal"]
+            for name in keymap.keys_of(key, changes).split(",")
+        }
+
+    def run_command(self, action: str) -> None:
+        """Do what a key after the prefix does, in the focused pane."""
+        self._actions[action](self.current or self.panes[0])
+
+    def _toggle_broadcast(self) -> None:
+        self.broadcast = not self.broadcast
+        self.post_message(self.Broadcast(self.broadcast))
+
+    def _help(self) -> None:
+        self.app.push_screen(Help("Terminals", PURPOSE, [("After the prefix key", "terminal")]))
+
+    def _play(self) -> None:
+        self.app.call_later(self.app.run_action, "app.recordings")
+
+    # what else a pane can show
+
+    def _choose(self, pane: TerminalPane) -> None:
+        seat = self._seats[pane]
+        choices = [Choice("shell", f"One more shell in {seat.label}", "c")]
+        if seat.machine is not None:
+            choices += [
+                Choice("open_console", "Its serial console", "s", "one at a time may type into it"),
+                Choice("ask_command", "A command in it …", ":"),
+            ]
+        choices.append(Choice("open_host", "A shell of this host", "h"))
+
+        def answered(chosen: str | None) -> None:
+            if chosen == "shell":
+                self._add(None, "", pane)
+            elif chosen:
+                self._actions[chosen](pane)
+
+        self.app.push_screen(Choose("What shall the new terminal show?", choices), answered)
+
+    def _open_console(self, pane: TerminalPane) -> None:
+        seat = self._seats[pane]
+        if seat.machine is None:
+            self.notify("There is no machine here, so it has no console.")
+            return
+        # One pane has the console; asking again leads to it.
+        for other in self.panes:
+            if other.label == f"{seat.label} {_CONSOLE}" and other.source is not None:
+                self.go_to(other)
+                return
+        self._add(seat.machine.console, _CONSOLE, pane)
+
+    def _ask_command(self, pane: TerminalPane) -> None:
+        seat = self._seats[pane]
+        machine = seat.machine
+        if machine is None:
+            self.notify("There is no machine here to run a command in.")
+            return
+
+        def answered(command: str | None) -> None:
+            if command:
+                short = command if len(command) <= 24 else f"{command[:23]}…"
+                self._add(machine.running(command), short, pane)
+
+        hint = "It runs on a terminal of its own. enter runs · esc closes"
+        self.app.push_screen(Ask(f"Run in {seat.label}", hint), answered)
+
+    def _add(
+        self, opener: Opener | None, what: str, pane: TerminalPane, direction: Direction | None = None
+    ) -> None:
+        if direction is None:
+            direction = "right" if pane.size.width >= _WIDE else "below"
+        self._held = []
+        self.call_later(self._split_and_go_on, pane, direction, opener, what)
+
+    # recording
+
+    def _record(
+        self, pane: TerminalPane, screen: str, recording: Recording | None = None
+    ) -> CastWriter | None:
+        recording = recording or self._seats[pane].recording
+        assert recording is not None
+        model = pane.model
+        try:
+            cast = recording.begin(pane.label, model.columns, model.lines, screen)
+        except OSError as error:
+            self.app.notify(
+                f"{error.strerror or error}\nFree some disk space, or point VMBENCH_STATE elsewhere.",
+                title="Not recorded",
+                severity="error",
+                markup=False,
+            )
+            return None
+        cast.when_it_fails(lambda: pane.call_later(self._not_recorded, pane, cast))
+        pane.recorder = cast
+        return cast
+
+    def _not_recorded(self, pane: TerminalPane, cast: CastWriter) -> None:
+        """End a recording that cannot be written; its terminal goes on."""
+        if pane.recorder is not cast:
+            return  # whoever ended it tells
+        pane.recorder = None
+        if self._captured is pane:
+            self._captured = None
+        pane.retitle()
+        self._close(cast)
+
+    @work(group="recordings", exit_on_error=False)
+    async def _close(self, cast: CastWriter) -> None:
+        """End a recording and tell what became of it."""
+        await asyncio.to_thread(cast.close)
+        if cast.failure is not None:
+            self.app.notify(
+                f"{cast.failure.strerror}. What was written is in {cast.path}\n"
+                "Free some disk space, or point VMBENCH_STATE elsewhere.",
+                title="The recording ended",
+                severity="error",
+                markup=False,
+            )
+        else:
+            self.app.notify(f"Recorded: vmbench play {cast.path}", title="Recording", markup=False)
+
+    def toggle_recording(self, pane: TerminalPane) -> None:
+        """Begin to record a pane, or end it."""
+        if self._seats[pane].recording is None:
+            self.notify("There is nowhere to put a recording.", severity="warning")
+            return
+        if pane is self._captured:
+            self.notify("It is recorded for a new test; T ends that.")
+            return
+        if pane.recorder is None:
+            begun = self._record(pane, screen_text(pane.model))
+            if begun is not None:
+                self.notify(f"Recording to {begun.path}", markup=False)
+        else:
+            cast, pane.recorder = pane.recorder, None
+            self._close(cast)
+        pane.retitle()
+
+    def _mark(self, pane: TerminalPane) -> None:
+        if pane.recorder is None:
+            self.notify("It is not recorded. R after the prefix key begins to.")
+            return
+
+        def answered(label: str | None) -> None:
+            if label and pane.recorder is not None:
+                pane.recorder.marker(label)
+
+        self.app.push_screen(Ask("Mark this moment of the recording", "enter marks · esc closes"), answered)
+
+    def steps_changed(self, test: str, steps: Sequence[StepState]) -> None:
+        """Mark what steps of a test began or ended, in every recording of its machine."""
+        now = [(step.started is not None, step.outcome) for step in steps]
+        before = self._steps.get(test)
+        self._steps[test] = now
+        for index, step in enumerate(steps if before is not None else ()):
+            assert before is not None
+            began, outcome = before[index] if index < len(before) else (False, None)
+            what = f"step {index + 1} {step.action} {step.name}"
+            if step.started is not None and not began:
+                self._mark_all(test, what)
+            if step.outcome is not None and outcome is None:
+                self._mark_all(test, f"{what}: {step.outcome}")
+
+    def _mark_all(self, test: str, label: str) -> None:
+        for pane in self.panes:
+            if pane.recorder is not None and self._seats[pane].test == test:
+                pane.recorder.marker(label)
+
+    # new tests
+
+    def _new_test(self, pane: TerminalPane) -> None:
+        seat = self._seats[pane]
+        if self._captured is not None:
+            self._review()
+        elif seat.machine is None or seat.recording is None or self._new_tests is None:
+            self.notify("A new test is recorded in a machine, and there is none here.", severity="warning")
+        else:
+            self._add(seat.machine.running(RECORDING_SHELL), _NEW_TEST, pane)
+
+    def _capture(self, pane: TerminalPane) -> None:
+        """Record a shell whose commands become a test, with what is typed: that is the very thing here."""
+        recording = self._seats[pane].recording
+        assert recording is not None
+        if self._record(pane, "", replace(recording, typed=True)) is None:
+            return
+        self._captured = pane
+        name = prefix_name(self._prefix)
+        self.notify(f"What is typed here becomes a test. {name} T, or the shell's end, leads to its review.")
+
+    @on(TerminalPane.Ended)
+    def _ended(self, event: TerminalPane.Ended) -> None:
+        if event.pane is self._captured and event.code is not None:
+            self._review()
+
+    def _review(self) -> None:
+        pane, self._captured = self._captured, None
+        if pane is None or pane.recorder is None or self._new_tests is None:
+            return
+        cast, pane.recorder = pane.recorder, None
+        pane.retitle()
+        self._read_commands(cast, self._new_tests, self._seats[pane].label)
+
+    @work(group="review", exclusive=True, exit_on_error=False)
+    async def _read_commands(self, cast: CastWriter, target: NewTests, label: str) -> None:
+        await asyncio.to_thread(cast.close)
+        try:
+            commands = await asyncio.to_thread(lambda: commands_of(read_cast(cast.path)))
+        except CastError as error:
+            self.app.notify(error.message, title="No test", severity="error", markup=False)
+            return
+        if not commands:
+            self.app.notify("Nothing was typed in it.", title="No test", severity="warning")
+            return
+        screen = NewTestScreen(commands, target.location, summary=f"Recorded in {label}")
+
+        def closed(_result: None) -> None:
+            if screen.saved:
+                target.saved()
+            else:
+                later = f"vmbench record {cast.path} --test NAME"
+                self.app.notify(f"Nothing was saved. {later} makes a test of it later.", markup=False)
+
+        await self.app.push_screen(screen, closed)
+
+    # panes
+
+    async def _split_and_go_on(
+        self, pane: TerminalPane, direction: Direction, opener: Opener | None, what: str
+    ) -> None:
+        try:
+            await self.split(pane, direction, opener, what)
+        finally:
+            held, self._held = self._held or [], None
+            for event in held:
+                taker = self.current or pane
+                if isinstance(event, events.Key):
+                    taker.take_key(event)
+                else:
+                    taker.take_paste(event)
+
+    async def split(
+        self, pane: Widget, direction: Direction, opener: Opener | None = None, what: str = ""
+    ) -> None:
+        """Open one more terminal beside or below another, in the same seat."""
+        assert isinstance(pane, TerminalPane)
+        await self.put(pane, self.make_pane(self._seats[pane], opener, what), direction)
+
+    async def put(self, beside: Widget, fresh: Widget, direction: Direction) -> None:
+        """Show one more pane beside or below another, and go to it."""
+        self.zoomed = None
+        self.splits.add(beside, fresh, direction)
+        await self.mount(fresh)
+        self.place()
+        self.screen.set_focus(fresh)
+
+    def focus_pane(self, step: int) -> None:
+        """Go to another pane; what was maximised is then that one."""
+        panes, current = self.all_panes, self.screen.focused
+        place = panes.index(current) if current in panes else 0
+        self.go_to(panes[(place + step) % len(panes)])
+
+    def go_to(self, target: Widget) -> None:
+        """Focus a pane; what was maximised is then that one."""
+        if self.zoomed is not None:
+            self.zoomed = target
+            self.place()
+        self.screen.set_focus(target)
+
+    def zoom(self, pane: Widget) -> None:
+        """Give a pane all the room, and back."""
+        self.zoomed = pane if self.zoomed is None and len(self.all_panes) > 1 else None
+        self.place()
+
+    def _jump(self) -> None:
+        shown = {n: pane for n, pane in enumerate(self.all_panes, self._number) if pane.display}
+
+        def chosen(target: Target | None) -> None:
+            if target is not None:
+                self.go_to(target[0])
+
+        self.app.push_screen(Jump(shown, None), chosen)
+
+    def ask_to_close(self, pane: TerminalPane) -> None:
+        """Close a terminal, after a question if something runs in it."""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.app.run_worker(self.close_pane(pane), exit_on_error=False)
+
+        if pane.source is None:
+            answered(True)
+        else:
+            loss = "The program in it is hung up; what it did in the machine stays."
+            self.app.push_screen(Confirm("Close this terminal?", loss, yes="Close", no="Stay"), answered)
+
+    async def close_pane(self, pane: Widget) -> None:
+        """Close a pane; the screen closes the last one."""
+        if len(self.all_panes) == 1:
+            self.post_message(self.LastClosed())
+            return
+        self.zoomed = None
+        self.focus_pane(-1)
+        self.splits.remove(pane)
+        await pane.remove()
+        if isinstance(pane, TerminalPane):
+            self._seats.pop(pane, None)
+        self._names.pop(pane, None)
+        self.place()
+
+    @on(TerminalPane.CopyAsked)
+    def _copy_asked(self, event: TerminalPane.CopyAsked) -> None:
+        if self._asking:
+            return
+        self._asking = True
+
+        def answered(yes: bool | None) -> None:
+            self._asking = False
+            if yes:
+                self.app.copy_to_clipboard(event.text)
+                self.notify(f"Copied {len(event.text)} characters.")
+
+        shown = event.text[:200] + ("…" if len(event.text) > 200 else "")
+        question = f"Let {event.pane.label} put this on the clipboard?"
+        self.app.push_screen(Confirm(question, shown, yes="Copy", no="Refuse"), answered)

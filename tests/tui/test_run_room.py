@@ -1,0 +1,125 @@
+"""Terminals and consoles beside each other in the place of the run."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from app.tui import demo
+from app.tui.app import Workbench
+from app.tui.replay import ReplayEngine
+from app.tui.screens.dialogs import Confirm
+from app.tui.screens.jump import Jump
+from app.tui.screens.run import RunScreen
+from app.tui.screenshots import WIDE, until
+from app.tui.terminal.local_pty import LocalPty
+from app.tui.widgets.log_view import LogView
+from tests import waiting
+
+ENV = {"PATH": "/usr/bin:/bin", "PS1": "guest# "}
+
+
+class Guest:
+    """A machine whose terminals are shells of this host."""
+
+    def __init__(self) -> None:
+        self.released = 0
+
+    async def terminal(self, command=None, *, columns=80, rows=24, term="xterm-256color") -> LocalPty:
+        return await LocalPty.open(["sh"], columns=columns, rows=rows, term=term, env=ENV)
+
+    async def release(self) -> None:
+        self.released += 1
+
+
+def text(pane) -> str:
+    return "\n".join(pane.render_line(y).text.rstrip() for y in range(pane.size.height))
+
+
+def titles(run) -> list[str]:
+    return [Content.from_markup(pane.border_title or "").plain for pane in run.panes]
+
+
+async def select(pilot, run, wanted) -> None:
+    run.set_focus(run.run_list)
+    await pilot.press("home")
+    for _ in range(40):
+        if run.run_list.current is not None and wanted(run.run_list.current):
+            return
+        await pilot.press("down")
+    raise AssertionError("no such test")
+
+
+async def test_terminals_and_consoles_share_the_place_of_the_run(tmp_path) -> None:
+    engine = ReplayEngine(demo.registry(), record=demo.record(tmp_path), folder=tmp_path, released=None)
+    guest = Guest()
+    app = Workbench(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.rows.registry is not None)
+        await pilot.press("R")
+        await until(
+            pilot, lambda: isinstance(app.screen, RunScreen) and app.session.state.finished is not None
+        )
+        run = app.screen
+        assert [title[0] for title in titles(run)] == ["1", "2", "3"]
+        await select(pilot, run, lambda test: test.kept is None and test.console)
+        await pilot.press("vertical_line")
+        assert "was not kept" in run.why_not("split") and not run.room.panes
+        # Another machine's console stays in view, whatever is selected.
+        await pilot.press("p")
+        await until(pilot, lambda: len(run.panes) == 4 and isinstance(app.focused, LogView))
+        pinned = app.focused
+        assert "pinned" in titles(run)[3] and titles(run)[3].startswith("4 ")
+        await select(pilot, run, lambda test: test.kept is not None)
+        kept = run.run_list.current.kept
+        engine.machines[kept.machine] = guest
+        await until(pilot, lambda: pinned.line_count > 0 or pinned.path is not None)
+        # A terminal in the kept machine, beside the pinned console.
+        run.set_focus(pinned)
+        await pilot.press("vertical_line")
+        await waiting.until(lambda: run.room.panes and "guest#" in text(run.room.panes[0]), "a prompt")
+        pane = run.room.panes[0]
+        assert app.focused is pane and pane.region.x > pinned.region.x and pane.region.y == pinned.region.y
+        # Every key reaches it, those of the screen too.
+        await pilot.press(*"echo q/z?", "enter")
+        await waiting.until(lambda: "\nq/z?" in text(pane), "an echo")
+        assert run.has_class("-typing") and not run.find.query_one("FindEntry").has_focus
+        # Sizes by keys and by the mouse.
+        height, width = pane.outer_size.height, pane.outer_size.width
+        await pilot.press("ctrl+g", "right_curly_bracket", "ctrl+g", "less_than_sign")
+        await until(pilot, lambda: pane.outer_size.height > height and pane.outer_size.width < width)
+        y = pane.region.y - run.room.region.y + 2
+        await pilot.mouse_down(run.room, offset=(pane.region.x - run.room.region.x - 1, y))
+        await pilot.hover(run.room, offset=(30, y))
+        await pilot.mouse_up(run.room, offset=(30, y))
+        await until(pilot, lambda: pane.region.x == run.room.region.x + 31)
+        await pilot.press("ctrl+g", "equals_sign")
+        await until(pilot, lambda: abs(pane.outer_size.width - width) <= 1)
+        # The whole screen, and back; numbers lead there.
+        await pilot.press("ctrl+g", "z")
+        await until(pilot, lambda: pane.outer_size.width == WIDE[0] and not run.run_list.region.area)
+        await pilot.press("ctrl+g", "z")
+        await until(pilot, lambda: run.run_list.region.area and pinned.region.area)
+        await pilot.press("ctrl+g", "q")
+        await until(pilot, lambda: isinstance(app.screen, Jump))
+        assert set(app.screen.targets) == {"3", "4", "5"}
+        await pilot.press("4")
+        await until(pilot, lambda: app.focused is pinned)
+        await pilot.press("alt+5")
+        await until(pilot, lambda: app.focused is pane)
+        await pilot.press("ctrl+g", "d")
+        await until(pilot, lambda: app.focused is run.run_list)
+        # A run that starts meanwhile takes the place, not the terminal.
+        await pilot.press("1", "R")
+        await until(pilot, lambda: app.screen is run and run.session is app.session and len(engine.runs) == 2)
+        assert run.room.panes == [pane] and pane.source is not None
+        # Closing.
+        run.set_focus(pinned)
+        await pilot.press("underscore")
+        await until(pilot, lambda: len(run.panes) == 4 and not run.pinned)
+        await pilot.press("alt+4")
+        await until(pilot, lambda: app.focused is pane)
+        await pilot.press("ctrl+g", "x")
+        await waiting.until(lambda: isinstance(app.screen, Confirm), "a question")
+        await pilot.press("y")
+        await until(pilot, lambda: app.screen is run and not run.room.panes)
+    assert guest.released == 1
