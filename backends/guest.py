@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import importlib
 import itertools
+import os
 import shlex
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -392,11 +393,16 @@ class GuestChannel:
 
 
 class _Slot:
-    """A connection and the place where its running command leaves its process id."""
+    """A connection and the place where its running command leaves its process id.
+
+    Args:
+        connection: The connection.
+        number: Of this process; others may work in the guest too, and must not take its place.
+    """
 
     def __init__(self, connection: asyncssh.SSHClientConnection, number: int) -> None:
         self.connection = connection
-        self.pid_file = f"{STATE_FOLDER}/ssh-{number}"
+        self.pid_file = f"{STATE_FOLDER}/ssh-{os.getpid()}-{number}"
         self.broken = False
 
 

@@ -255,6 +255,10 @@ async def test_another_process_walks_into_a_machine_at_work_and_changes_nothing_
         ).exit_code:
             assert time.monotonic() < deadline, "the visitor's command does not run"
             await asyncio.sleep(0.1)
+        # Each ends its own commands only.
+        assert (await machine.exec("sleep 5432", timeout=0.5)).timed_out
+        left = await machine.exec("cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -oE 'sleep (60[0]|543[2])'")
+        assert left.stdout.split(b"\n")[0] == b"sleep 600" and b"5432" not in left.stdout
         await machine.remove()
         assert (await visitor.stdout.readline()).decode().strip() == (
             f"{machine.id} is gone: whoever worked with it is done"
