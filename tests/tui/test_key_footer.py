@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from textual.app import App, ComposeResult
 from textual.widgets import Input, Static
-from textual.widgets._footer import FooterKey
 
 from app.tui import theme
-from app.tui.widgets.key_footer import KeyFooter
+from app.tui.widgets.key_footer import KeyFooter, KeyLine
 from tests.waiting import until
 
 
@@ -45,21 +44,50 @@ class Host(App[None]):
 async def test_the_keys_of_the_focused_widget_are_shown_and_clicked() -> None:
     async with Host().run_test(size=(60, 12)) as pilot:
         app = pilot.app
-
-        def keys() -> list[FooterKey]:
-            return list(app.query(FooterKey))
+        line = app.query_one(KeyLine)
 
         def named() -> list[str]:
-            return [key.description for key in keys()]
+            return [key.description for key in line.keys]
 
         await until(lambda: named() == ["Zoom"], "the app's key")
-        before = keys()
+        before = line.keys
         await pilot.press("tab")
         assert app.focused is app.query_one("#two")
         await pilot.pause()
-        assert keys() == before, "the same keys are not made anew"
+        assert line.keys is before, "the same keys are not named anew"
         await pilot.press("tab")
         await until(lambda: named() == ["Greet", "Say", "Zoom"], "the keys of what is focused")
-        await until(lambda: keys()[0].region, "their places")
-        assert await pilot.click(keys()[0])
+        await until(lambda: line.region, "its place")
+        assert line.render().plain == " g Greet  s Say  z Zoom "
+        await until(lambda: "Greet" in "".join(s.text for s in line.render_line(0)), "its paint")
+        await pilot.hover(line, offset=(2, 0))
+        await pilot.click(line, offset=(2, 0))
         await until(lambda: app.query_one(Greeter).greeted == 1, "what the click does")
+        await pilot.click(line, offset=(50, 0))
+        assert app.query_one(Greeter).greeted == 1, "beside the keys there is nothing to press"
+
+
+async def test_what_cannot_be_done_now_is_dim_and_only_rings() -> None:
+    class Refusing(Host):
+        rung = 0
+        zoomed = 0
+
+        def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+            return None if action == "zoom" else True
+
+        def bell(self) -> None:
+            self.rung += 1
+
+        def action_zoom(self) -> None:
+            self.zoomed += 1
+
+    async with Refusing().run_test(size=(60, 12)) as pilot:
+        app = pilot.app
+        assert isinstance(app, Refusing)
+        line = app.query_one(KeyLine)
+        await until(lambda: [key.enabled for key in line.keys] == [False], "the app's key")
+        assert all(span.style.dim for span in line.render().spans if not isinstance(span.style, str))
+        await until(lambda: line.region, "its place")
+        await pilot.click(line, offset=(2, 0))
+        await until(lambda: app.rung == 1, "the bell")
+        assert not app.zoomed

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from rich.cells import cell_len
+from rich.style import Style
+from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import Footer
-from textual.widgets._footer import FooterKey
+from textual.widget import Widget
 
 from app.tui.widgets.gauge import Gauge
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class ShownKey:
+    """A key as the line names it."""
+
     key: str
     display: str
     description: str
@@ -23,85 +28,126 @@ class _Shown:
     tooltip: str
 
 
-class ShownKey(FooterKey):
-    """A key of the footer that may become another one.
+class KeyLine(Widget):
+    """Keys and what they do, in one line; a click on one presses it.
 
-    Args:
-        shown: What it shows.
-    """
-
-    def __init__(self, shown: _Shown) -> None:
-        super().__init__(
-            shown.key,
-            shown.display,
-            shown.description,
-            shown.action,
-            disabled=not shown.enabled,
-            tooltip=shown.tooltip,
-        )
-        self.shown = shown
-        self.set_reactive(FooterKey.compact, False)  # its default would be undone by styling it anew
-
-    def become(self, shown: _Shown) -> None:
-        """Show another key, or the same one as it is now."""
-        if shown == self.shown:
-            return
-        self.shown = shown
-        wider = cell_len(shown.display + shown.description) != cell_len(self.key_display + self.description)
-        self.key, self.key_display = shown.key, shown.display
-        self.description, self.action = shown.description, shown.action
-        self.tooltip = shown.tooltip or None
-        self._disabled = not shown.enabled
-        self.set_class(not shown.enabled, "-disabled")
-        self.refresh(layout=wider)
-
-
-class KeyFooter(Footer):
-    """The keys of what is focused; what is there is used again for others.
-
-    Textual's own makes a widget for each key, and styles each three times, whenever the focus moves: many
-    milliseconds of the keystroke that moved it. The gauge stands to their right.
+    One widget for all of them: a widget for each, as Textual's own footer has, is mounted and styled several
+    times over, many milliseconds of the first paint and of every keystroke that moves the focus.
     """
 
     DEFAULT_CSS = """
-    KeyFooter Gauge { dock: right; }
+    KeyLine {
+        width: 1fr;
+        height: 1;
+        background: $footer-item-background;
+        & > .key-line--key {
+            color: $footer-key-foreground;
+            background: $footer-key-background;
+            text-style: bold;
+        }
+        & > .key-line--description {
+            color: $footer-description-foreground;
+            background: $footer-description-background;
+        }
+        & > .key-line--hover { background: $block-hover-background; }
+    }
     """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "key-line--key",
+        "key-line--description",
+        "key-line--hover",
+    }
+    ALLOW_SELECT = False
 
     def __init__(self) -> None:
-        super().__init__(show_command_palette=False)
-        self._shown: list[_Shown] = []
+        super().__init__()
+        self.keys: list[ShownKey] = []
+        """What it names."""
+        self._hovered: int | None = None
+
+    def show(self, keys: list[ShownKey]) -> None:
+        """Name other keys."""
+        if keys != self.keys:
+            self.keys = keys
+            self._hover(None)
+            self.refresh()
+
+    def render(self) -> Text:
+        """Name the keys."""
+        key_style = self.get_component_rich_style("key-line--key")
+        description_style = self.get_component_rich_style("key-line--description")
+        text = Text(no_wrap=True, overflow="crop", end="")
+        for number, shown in enumerate(self.keys):
+            change = Style(dim=not shown.enabled or None, meta={"number": number})
+            if number == self._hovered:
+                change += Style(bgcolor=self.get_component_rich_style("key-line--hover").bgcolor)
+            if shown.description:
+                text.append(f" {shown.display} ", key_style + change)
+                text.append(f"{shown.description} ", description_style + change)
+            else:
+                text.append(shown.display, key_style + change)
+        return text
+
+    def _hover(self, number: int | None) -> None:
+        if number != self._hovered:
+            self._hovered = number
+            self.tooltip = (self.keys[number].tooltip or None) if number is not None else None
+            self.refresh()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Show what a click would press."""
+        number = event.style.meta.get("number")
+        self._hover(number if isinstance(number, int) and number < len(self.keys) else None)
+
+    def on_leave(self) -> None:
+        """Show no key as hovered over any more."""
+        self._hover(None)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Press the key."""
+        number = event.style.meta.get("number")
+        if not isinstance(number, int) or number >= len(self.keys):
+            return
+        if self.keys[number].enabled:
+            self.app.simulate_key(self.keys[number].key)
+        else:
+            self.app.bell()
+
+
+class KeyFooter(Horizontal):
+    """The keys of what is focused, and the gauge to their right."""
+
+    DEFAULT_CSS = """
+    KeyFooter {
+        dock: bottom;
+        height: 1;
+        color: $footer-foreground;
+        background: $footer-background;
+    }
+    """
+    ALLOW_SELECT = False
+
+    def compose(self) -> ComposeResult:
+        """Make the line and the gauge."""
+        yield KeyLine()
+        yield Gauge()
+
+    def on_mount(self) -> None:
+        """Follow the focus."""
+        self.screen.bindings_updated_signal.subscribe(self, self.bindings_changed)
+        self.query_one(KeyLine).show(self._keys())
 
     def bindings_changed(self, screen: Screen[object]) -> None:
         """Show the screen's keys, if they are others than before."""
-        if not (screen.app.app_focus and self.is_attached and (keys := self._keys()) != self._shown):
-            return
-        self._shown = keys
-        made = list(self.query_children(ShownKey))
-        if not made:
-            super().bindings_changed(screen)
-            return
-        for widget, key in zip(made, keys, strict=False):
-            widget.become(key)
-        if more := [ShownKey(key) for key in keys[len(made) :]]:
-            self.mount(*more, after=made[-1])
-        for spare in made[len(keys) :]:
-            spare.remove()
-        self.styles.grid_size_columns = len(keys)
+        if screen.app.app_focus and self.is_attached and screen is self.screen:
+            self.query_one(KeyLine).show(self._keys())
 
-    def compose(self) -> ComposeResult:
-        """Make a widget for every key."""
-        self._shown = self._keys() if self._bindings_ready else []
-        self.styles.grid_size_columns = len(self._shown)
-        for key in self._shown:
-            yield ShownKey(key)
-        yield Gauge()
-
-    def _keys(self) -> list[_Shown]:
-        keys: dict[str, _Shown] = {}
+    def _keys(self) -> list[ShownKey]:
+        keys: dict[str, ShownKey] = {}
         for _, binding, enabled, tooltip in self.screen.active_bindings.values():
             if binding.show and binding.action not in keys:
                 display = self.app.get_key_display(binding)
-                keys[binding.action] = _Shown(
+                keys[binding.action] = ShownKey(
                     binding.key, display, binding.description, binding.action, enabled, tooltip
                 )
         return list(keys.values())
