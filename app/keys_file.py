@@ -6,14 +6,13 @@ A line is ``"tests.run" = "r,ctrl+r"``. What makes no sense is explained and the
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.settings_file import Change, parsed, read_text, write_text
 from registry.decode import suggest
-from registry.model import Problem, Severity
+from registry.problem import Problem, Severity
 
 HEAD = "# Keys of the vmbench workbench; `vmbench keys` lists every action\n"
 
@@ -118,11 +117,15 @@ def load_keys(file: Path, known: Collection[str]) -> Keys:
         known: Ids of all actions.
     """
     try:
-        table = tomllib.loads(file.read_bytes().decode())
+        text = file.read_bytes()
     except FileNotFoundError:
         return Keys(changes={})
     except OSError as error:
         return Keys(changes={}, problems=(_problem(file, "", f"cannot be read: {error.strerror}", ""),))
+    import tomli  # where there is a file: the first paint of most does not wait for it
+
+    try:
+        table = tomli.loads(text.decode())
     except ValueError as error:
         remedy = "correct it; until then none of it applies"
         return Keys(changes={}, problems=(_problem(file, "", f"is no TOML: {error}", remedy),))

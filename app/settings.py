@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,8 +31,9 @@ from app.setting_kinds import (
     count,
 )
 from registry.decode import shown, suggest
+from registry.keep import Keep
 from registry.location import CONFIG
-from registry.model import Keep, Problem, Severity
+from registry.problem import Problem, Severity
 
 ACCELERATORS = ("auto", "tcg", "kvm", "hvf")
 ISOLATIONS = ("auto", "off")
@@ -273,9 +273,11 @@ def _take_file(
     *,
     is_project: bool,
 ) -> None:
+    import tomli  # where there is a file: the first paint of most does not wait for it
+
     try:
         text = file.read_bytes().decode()
-        table = tomllib.loads(text)
+        table = tomli.loads(text)
     except OSError as error:
         problems.append(
             _problem(file, "", f"cannot be read: {error.strerror}", "make it readable, or remove it")

@@ -11,23 +11,24 @@ from typing import TYPE_CHECKING
 
 from app.paths import Paths, user_paths
 from app.settings import REGISTRY_ENV, Settings, load_settings
-from registry.discovery import load_location
 from registry.location import Location, find_registry
-from registry.model import Registry
 
 if TYPE_CHECKING:
+    from app.engine.checkup import Doctor
     from app.engine.engine import Engine
-    from app.engine.house import House
     from app.engine.image_shelf import ImageShelf
     from app.engine.latency.lab import Lab
+    from app.engine.lazy import LazyHouse
     from app.engine.machines import Machines
     from app.engine.past import PastRuns
     from app.engine.raising import OnLost
     from app.engine.snapshots import Snapshots
+    from app.settings_desk import SettingsDesk
     from backends.base import Backend
     from backends.images.store import ImageStore
     from backends.snapshots import SnapshotStore
     from backends.store import MachineStore
+    from registry.model import Registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class Workplace:
 
     def load(self) -> Registry:
         """Load the registry. Blocking."""
+        from registry.discovery import load_location
+
         return load_location(self.location)
 
 
@@ -177,21 +180,33 @@ def make_snapshots(paths: Paths) -> Snapshots:
     return Snapshots(snapshot_store(paths), machine_store(paths), template_store(paths))
 
 
-def make_house(place: Workplace) -> House:
+def make_house(place: Workplace) -> LazyHouse:
     """Return what outlives a run, for the workbench opened at ``place``."""
-    from app.engine.checkup import Doctor
-    from app.engine.house import House
-    from app.settings_desk import SettingsDesk
+    from app.engine.lazy import LazyHouse, Makers
 
-    run = place.settings.run
-    return House(
-        settings=SettingsDesk(place.paths, place.location),
-        machines=make_machines(place.paths, place.settings),
-        snapshots=make_snapshots(place.paths),
-        lab=make_lab(place.paths, place.settings),
-        runs=past_runs(place.paths),
-        images=image_shelf(place.paths),
-        doctor=Doctor(paths=place.paths, accel=run.accel, isolation=run.isolation),
+    paths, settings = place.paths, place.settings
+
+    def desk() -> SettingsDesk:
+        from app.settings_desk import SettingsDesk
+
+        return SettingsDesk(paths, place.location)
+
+    def doctor() -> Doctor:
+        from app.engine.checkup import Doctor
+
+        return Doctor(paths=paths, accel=settings.run.accel, isolation=settings.run.isolation)
+
+    return LazyHouse(
+        Makers(
+            settings=desk,
+            machines=lambda: make_machines(paths, settings),
+            snapshots=lambda: make_snapshots(paths),
+            lab=lambda: make_lab(paths, settings),
+            runs=lambda: past_runs(paths),
+            images=lambda: image_shelf(paths),
+            doctor=doctor,
+            reclaim=lambda: reclaim(paths),
+        )
     )
 
 

@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import tomli
-
 from registry.decode import Problems, Table, shown
+from registry.location import TESTS as TESTS
 from registry.model import AddStep, Keep, MachineSpec, ShellStep, Step, Test, WaitStep
 from registry.steps import decode_step
-
-TESTS = "tests"
-"""The registry's folder of tests that belong to no service, and their group."""
+from registry.toml import parse as parse
 
 _NAME = re.compile(r"\w[\w .:+@=,()-]{0,119}")
 _SETUP_WAIT = 60.0  # seconds a service of [setup] gets to be ready
@@ -51,24 +48,6 @@ class Origin:
         if self.group == TESTS or given == self.group or given.startswith(f"{self.group}-"):
             return given
         return f"{self.group}-{given}"
-
-
-def parse(content: bytes, problems: Problems) -> Mapping[str, object] | None:
-    """Return a file's TOML, or ``None`` after reporting why it is none."""
-    try:
-        text = content.decode("utf-8-sig" if content.startswith(b"\xef\xbb\xbf") else "utf-8")
-        return tomli.loads(text)
-    except UnicodeDecodeError as fault:
-        line = content.count(b"\n", 0, fault.start) + 1
-        problems.error("", "the file is not UTF-8", "save it as UTF-8", line=line)
-    except tomli.TOMLDecodeError as fault:
-        where = f" (column {fault.colno})" if fault.colno else ""
-        problems.error(
-            "", f"not valid TOML: {fault.msg}{where}", "correct the line", line=fault.lineno or None
-        )
-    except (RecursionError, ValueError) as fault:
-        problems.error("", f"not readable as TOML: {fault}", "make it simpler, or its numbers shorter")
-    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from registry.decode import Problems, Table
-from registry.loader import TESTS, parse
-
 CONFIG = "vmbench.toml"
 """Names a project's registry and its defaults; looked for from the working folder upward."""
 CATALOG = Path(__file__).resolve().parent / "catalog"
 """The bundled registry."""
 TEST_FILE = "test.toml"
 SERVICE_FILE = "service.toml"
+TESTS = "tests"
+"""The registry's folder of tests that belong to no service, and their group."""
 
 
 class RegistryError(Exception):
@@ -130,6 +129,10 @@ def _registry(path: Path, option: str) -> Path:
 
 def _named_by(config: Path) -> Path | None:
     """Return the registry that a ``vmbench.toml`` names."""
+    # Imported where there is such a file: the first paint of most does not wait for the parser.
+    from registry.decode import Problems, Table
+    from registry.toml import parse
+
     problems = Problems(str(config))
     try:
         data = parse(config.read_bytes(), problems)

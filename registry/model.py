@@ -7,44 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Literal
 
-
-class Keep(StrEnum):
-    """When a machine is left after its test is over."""
-
-    NEVER = "never"
-    ON_FAILURE = "on-failure"
-    ALWAYS = "always"
-
-
-class Severity(StrEnum):
-    """How grave a problem in a registry is."""
-
-    ERROR = "error"
-    WARNING = "warning"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """Something wrong in a registry: where it is, what it is, and what to do about it."""
-
-    severity: Severity
-    file: Path
-    key: str
-    """Path of the key inside the file, such as ``tests[1].steps[0].action``; empty for the whole file."""
-    message: str
-    remedy: str
-    line: int | None = None
-    test: str | None = None
-    """Name of the test that cannot run because of this problem, where it is known."""
-
-    def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" if self.line else str(self.file)
-        key = f" {self.key}:" if self.key else ""
-        return f"{where}:{key} {self.message} ({self.remedy})"
+from registry.keep import Keep as Keep
+from registry.problem import Problem as Problem
+from registry.problem import Severity as Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

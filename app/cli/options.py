@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import TypeVar
 
 import click
 
 from app.cli.errors import UsageProblem
+from app.cli.terminal import on_terminal as on_terminal
 from app.setting_kinds import Unfit, parse_parallel
 from app.settings import ISOLATIONS
 
@@ -81,8 +81,3 @@ class Parallel(click.ParamType[int | str]):
             return parse_parallel(value) or "auto"
         except Unfit as unfit:
             self.fail(f"{value!r}: give {unfit}", param, ctx)
-
-
-def on_terminal() -> bool:
-    """Whether a person sits at both ends."""
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
+import gc
 from typing import TYPE_CHECKING
 
-from app.cli import options
-from app.cli.errors import INTERRUPTED, warn
-from app.engine.api import RunOptions
+from app.cli.terminal import on_terminal
 
 if TYPE_CHECKING:
     from app.engine.past import LoggedRun
@@ -16,10 +14,12 @@ if TYPE_CHECKING:
 
 def open_workbench(*, registry: str | None = None, project: str | None = None) -> int:
     """Open the workbench and return the exit code; without a terminal, run everything headless."""
-    if not options.on_terminal():
+    if not on_terminal():
         from app.cli.run import run_tests
+        from app.engine.api import RunOptions
 
         return run_tests(RunOptions(), registry=registry, project=project)
+    gc.disable()  # until the first paint: nearly all that is made by then stays
     from app.tui.app import run_app
 
     return run_app(build_workbench(registry=registry, project=project))
@@ -27,6 +27,7 @@ def open_workbench(*, registry: str | None = None, project: str | None = None) -
 
 def watch_run(run: LoggedRun) -> int:
     """Open the workbench on a run that another process executes, or that is over; return its exit code."""
+    from app.cli.errors import INTERRUPTED
     from app.cli.watch import exit_code
     from app.engine.log import log_is_live, replay
     from app.engine.state import RunState
@@ -58,13 +59,14 @@ def build_workbench(
     from app.engine.lazy import LazyEngine
     from app.tui.app import Workbench
     from app.tui.terminals import TerminalOptions
-    from app.wiring import find_workplace, make_engine, make_house, reclaim
+    from app.wiring import find_workplace, make_engine, make_house
 
     place = find_workplace(registry=registry, project=project)
-    for problem in place.settings.problems:
-        warn(str(problem))
-    for message in reclaim(place.paths):
-        print(message, file=sys.stderr)
+    if place.settings.problems:
+        from app.cli.errors import warn
+
+        for problem in place.settings.problems:
+            warn(str(problem))
     terminals = TerminalOptions.of(place.settings, place.paths.recordings, place.location)
     return Workbench(
         LazyEngine(place.load, lambda: make_engine(place), place.paths.state),

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from app.engine.events import Outcome, RunFinished, Stamped
-from registry.model import Keep, Registry
-
 if TYPE_CHECKING:
+    from app.engine.events import RunFinished, Stamped
+    from app.engine.outcome import Outcome
     from app.engine.rewind import Rewound
     from backends.base import Machine, PhaseSink
+    from registry.keep import Keep
+    from registry.model import Registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from app.engine.offload import Writer
 from backends import commands
 from backends.commands import Command
+
+if TYPE_CHECKING:
+    from app.engine.offload import Writer
 
 FILE = "commands.jsonl"
 MOST = 5000

@@ -7,33 +7,10 @@ An event is appended to the run's log with a sequence number (from 1, without ga
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import ClassVar
 
-
-class Outcome(StrEnum):
-    """How a test, an attempt or a step ended."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    """The product is at fault."""
-    ERROR = "error"
-    """The host or the machine is at fault."""
-    SKIPPED = "skipped"
-
-
-class Phase(StrEnum):
-    """What a test's machine is going through."""
-
-    WAITING = "waiting"
-    """Admitted by the plan, waiting for a worker or for memory."""
-    IMAGE = "image"
-    CREATING = "creating"
-    BOOTING = "booting"
-    READY = "ready"
-    STOPPING = "stopping"
-    REMOVED = "removed"
-    KEPT = "kept"
+from app.engine.outcome import Outcome as Outcome
+from app.engine.outcome import Phase as Phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

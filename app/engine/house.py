@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from app.engine.checkup import DoctorApi
@@ -15,27 +15,74 @@ if TYPE_CHECKING:
     from app.settings_desk import SettingsDesk
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class House:
+class HouseApi(Protocol):
     """What is in the house besides runs; each part is a protocol of its own that tests can fake.
 
     A part that is ``None`` is not there, and its place in the workbench says so.
-
-    Attributes:
-        runs: Past runs, and those of other processes.
-        images: What machines boot.
-        doctor: What this host can do, and what can be reclaimed.
     """
+
+    @property
+    def machines(self) -> MachinesApi | None:
+        """All machines of this user."""
+        ...
+
+    @property
+    def snapshots(self) -> SnapshotsApi | None:
+        """All snapshots of this user."""
+        ...
+
+    @property
+    def lab(self) -> Lab | None:
+        """Takes and keeps measurements of latency."""
+        ...
+
+    @property
+    def settings(self) -> SettingsDesk | None:
+        """The settings files and the keys file."""
+        ...
+
+    @property
+    def runs(self) -> PastRuns | None:
+        """Past runs, and those of other processes."""
+        ...
+
+    @property
+    def images(self) -> ImagesApi | None:
+        """What machines boot."""
+        ...
+
+    @property
+    def doctor(self) -> DoctorApi | None:
+        """What this host can do, and what can be reclaimed."""
+        ...
+
+    def furnish(self) -> list[str]:
+        """Make every part that is not there yet, remove what nobody owns, and return a line for each.
+
+        Blocking, some tenths of a second: what can be done once the workbench is on the screen.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of what the house holds for this process."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """A house whose parts are all there."""
 
     machines: MachinesApi | None = None
     snapshots: SnapshotsApi | None = None
     lab: Lab | None = None
-    """Takes and keeps measurements of latency."""
     settings: SettingsDesk | None = None
-    """The settings files and the keys file."""
     runs: PastRuns | None = None
     images: ImagesApi | None = None
     doctor: DoctorApi | None = None
+
+    def furnish(self) -> list[str]:
+        """Do nothing."""
+        return []
 
     async def close(self) -> None:
         """Let go of what the house holds for this process."""

@@ -1,19 +1,27 @@
-"""An engine that is made when it is first needed, so that the workbench is on the screen before."""
+"""An engine and a house that are made when first needed, so that the workbench is on the screen before."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.engine.api import EngineApi, LastResult, RunHandle, RunOptions
-from registry.model import Registry
-
 if TYPE_CHECKING:
+    from app.engine.api import EngineApi, LastResult, RunHandle, RunOptions
+    from app.engine.checkup import DoctorApi
     from app.engine.history import ResultIndex
+    from app.engine.image_shelf import ImagesApi
+    from app.engine.latency.lab import Lab
+    from app.engine.machines import MachinesApi
+    from app.engine.past import PastRuns
     from app.engine.rewind import Rewound
+    from app.engine.snapshots import SnapshotsApi
+    from app.settings_desk import SettingsDesk
     from backends.base import Machine, PhaseSink
+    from registry.model import Registry
 
 
 class LazyEngine:
@@ -87,3 +95,79 @@ class LazyEngine:
             except Exception:
                 return  # it was never there
             await engine.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Makers:
+    """How the parts of a house are made. All block, shortly.
+
+    Attributes:
+        reclaim: Removes what nobody owns, and returns a line for each.
+    """
+
+    machines: Callable[[], MachinesApi]
+    snapshots: Callable[[], SnapshotsApi]
+    lab: Callable[[], Lab]
+    settings: Callable[[], SettingsDesk]
+    runs: Callable[[], PastRuns]
+    images: Callable[[], ImagesApi]
+    doctor: Callable[[], DoctorApi]
+    reclaim: Callable[[], list[str]]
+
+
+class LazyHouse:
+    """Fulfils ``app.engine.house.HouseApi``; a part is made, and what it needs imported, when asked for.
+
+    Args:
+        makers: How they are made.
+    """
+
+    def __init__(self, makers: Makers) -> None:
+        self._make = makers
+
+    @cached_property
+    def machines(self) -> MachinesApi:
+        """The machines."""
+        return self._make.machines()
+
+    @cached_property
+    def snapshots(self) -> SnapshotsApi:
+        """The snapshots."""
+        return self._make.snapshots()
+
+    @cached_property
+    def lab(self) -> Lab:
+        """Takes and keeps measurements of latency."""
+        return self._make.lab()
+
+    @cached_property
+    def settings(self) -> SettingsDesk:
+        """The settings files and the keys file."""
+        return self._make.settings()
+
+    @cached_property
+    def runs(self) -> PastRuns:
+        """Past runs."""
+        return self._make.runs()
+
+    @cached_property
+    def images(self) -> ImagesApi:
+        """What machines boot."""
+        return self._make.images()
+
+    @cached_property
+    def doctor(self) -> DoctorApi:
+        """What this host can do."""
+        return self._make.doctor()
+
+    def furnish(self) -> list[str]:
+        """Make every part that is not there yet; see ``HouseApi.furnish``. Blocking."""
+        told = self._make.reclaim()
+        for part in ("machines", "snapshots", "lab", "settings", "runs", "images", "doctor"):
+            getattr(self, part)
+        return told
+
+    async def close(self) -> None:
+        """Let go of what the house holds for this process."""
+        if "machines" in vars(self):
+            await self.machines.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from app.engine.api import LastResult
-from app.engine.events import Outcome
+from app.engine.outcome import Outcome
 
 LEAST = 3
 """Results from which on flakiness is told."""

@@ -6,15 +6,15 @@ import asyncio
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.app import App
 
 from app import editor
-from app.engine.shake import MOST_FORKS
 from app.tui.screens.base import VmScreen
-from app.tui.screens.choices import Ask
-from app.tui.walk_in import lent_screen
-from registry.model import Test
+
+if TYPE_CHECKING:
+    from registry.model import Test
 
 Edit = Callable[[Path, int], None]
 
@@ -54,6 +54,8 @@ async def edit_file(
     if app.is_headless:
         await asyncio.to_thread(edit, file, at)
         return
+    from app.tui.walk_in import lent_screen
+
     async with lent_screen(app):
         await asyncio.to_thread(edit, file, at)
 
@@ -97,6 +99,9 @@ class ActingScreen(VmScreen):
 
     def action_shake(self) -> None:
         """Run the rest of a test many times from the same moment, after asking how many."""
+        from app.engine.shake import MOST_FORKS
+        from app.tui.screens.choices import Ask
+
         names = self.chosen_names()
         if not names:
             self.notify("There is no test under the cursor.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -16,19 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
-from textual.app import SystemCommand
+from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.notifications import Notify
 from textual.screen import ModalScreen, Screen
 
-from app import editing, editor
-from app.engine.api import EngineApi, RunOptions
+from app import editor
 from app.engine.commands import CommandLog
-from app.engine.events import Outcome
-from app.engine.house import House
+from app.engine.house import House, HouseApi
 from app.engine.latency.hostload import HostLoad
-from app.engine.trends import trends
+from app.engine.outcome import Outcome
 from app.notices import run_ended, sequence, way_of, worth_telling
 from app.settings import Settings
 from app.tui import keymap, places, signs, theme
@@ -49,22 +48,24 @@ from app.tui.messages import (
     explain,
 )
 from app.tui.recall import Recall
-from app.tui.run_session import RunSession
 from app.tui.screens.base import VmScreen
-from app.tui.screens.dialogs import Closing, Confirm, Help, Report
 from app.tui.screens.tests import TestsScreen
 from app.tui.terminals import TerminalOptions, machine_screen, machine_seat, play_one_of
 from app.tui.test_rows import Sort, TestRows
-from app.tui.user_themes import UserThemes, load_themes, stamp_of
-from app.tui.walk_in import Walk, walk_in
-from registry.model import Registry
 
+# What the first frame does not show is imported when it is needed: it would wait for it.
 if TYPE_CHECKING:
+    from app.engine.api import EngineApi, RunOptions
     from app.engine.past import LoggedRun
+    from app.tui.run_session import RunSession
     from app.tui.screens.run import RunScreen
     from app.tui.screens.terminal import TerminalScreen
     from app.tui.terminal.recording import Recording
     from app.tui.terminal.terminal_room import NewTests, Seat
+    from app.tui.user_themes import UserThemes
+    from app.tui.walk_in import Walk
+    from backends.base import Machine
+    from registry.model import Registry
 
 TOASTS = 3
 """Notices that are shown at the same time, at most."""
@@ -110,7 +111,7 @@ class Workbench(BaseApp):
         *,
         theme_name: str | None = None,
         clock: Clock | None = None,
-        house: House | None = None,
+        house: HouseApi | None = None,
         terminals: TerminalOptions | None = None,
         recall: Path | None = None,
         memory: Path | None = None,
@@ -123,7 +124,7 @@ class Workbench(BaseApp):
         self.settings = settings or Settings()
         """The settings as they were read last."""
         self.engine = engine
-        self.house = house or House()
+        self.house: HouseApi = house or House()
         self.watching = watching
         self.clock = clock or Clock()
         self.feel = Feel() if self.settings.ui.gauge else None
@@ -152,7 +153,7 @@ class Workbench(BaseApp):
         """How a file is opened in an editor."""
         self._edited: tuple[Path, Registry] | None = None
         """The file that was just edited and the registry of before, until it is read again."""
-        self.walk: Walk = walk_in
+        self.walk: Walk = _walk_in
         """How the screen is given to a machine."""
         self.ending: asyncio.Task[None] | None = None
         """Sees to the end after a hang-up."""
@@ -173,10 +174,32 @@ class Workbench(BaseApp):
             self.register_theme(known)
         self.theme = theme_name if theme_name in self.available_themes else theme.DARK.name
         self._themes_read = False
+        self._furnished = False
 
-        self.add_mode(places.TESTS, lambda: self.tests_screen)
+        self.add_mode(places.TESTS, lambda: self._fresh(self.tests_screen))
         for place in places.PLACES:
-            self.add_mode(place.id, place.make)
+            self.add_mode(place.id, partial(self._made, place))
+
+    def _made(self, place: places.Place) -> Screen[None]:
+        return self._fresh(place.make())
+
+    def _fresh(self, screen: Screen[None]) -> Screen[None]:
+        """Return a new screen that is styled once, as it is mounted.
+
+        Textual takes the style of a new place for stale and reads all style sheets again, and styles it a
+        second time for its width.
+        """
+        screen._css_update_count = self._css_update_count
+        wide = screen._get_breakpoint_classes(self.size.width, self.HORIZONTAL_BREAKPOINTS)
+        screen.add_class(*wide, update=False)
+        return screen
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Read all style sheets again, if anything was styled by them."""
+        if self._screen_stacks.get(self.current_mode):
+            super().refresh_css(animate)
+        else:
+            self.stylesheet.set_variables(self.get_css_variables())
 
     def get_default_screen(self) -> Screen[None]:
         """Begin with the tests."""
@@ -191,15 +214,31 @@ class Workbench(BaseApp):
         return driver
 
     def on_mount(self) -> None:
-        """Read the registry."""
+        """Take the person's keys and panes, and read the rest when something is on the screen."""
         self.load_keys()
-        self.watch_themes()
         self.recall_memory()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """Read the registry, then what the other places need."""
+        collect_again()
+        self.watch_themes()
         self.load_registry()
         if self.watching is not None:
             self.open_past(self.watching)
         else:
             self.greet()
+
+    @work(group="house", exit_on_error=False)
+    async def furnish(self) -> None:
+        """Get the other places ready, and tell what was reclaimed."""
+        try:
+            told = await asyncio.to_thread(self.house.furnish)
+        except Exception as error:
+            self._say_not("Not reclaimed", error)
+            return
+        if told:
+            self.notify("\n".join(told), title="Reclaimed", markup=False)
 
     @work(group="greet", exit_on_error=False)
     async def greet(self) -> None:
@@ -352,6 +391,8 @@ class Workbench(BaseApp):
         desk = self.house.settings
         if desk is None:
             return
+        from app.tui.user_themes import load_themes, stamp_of
+
         folder, seen = desk.paths.user_themes, None
         while True:
             stamp = await asyncio.to_thread(stamp_of, folder)
@@ -370,8 +411,11 @@ class Workbench(BaseApp):
             results = await asyncio.to_thread(self.engine.last_results)
         except Exception as error:
             self.post_message(RegistryFailed(*explain(error)))
-            return
-        self.post_message(RegistryLoaded(registry, results))
+        else:
+            self.post_message(RegistryLoaded(registry, results))
+        if not self._furnished:
+            self._furnished = True
+            self.furnish()
 
     async def on_registry_loaded(self, message: RegistryLoaded) -> None:
         """List what was read."""
@@ -412,6 +456,8 @@ class Workbench(BaseApp):
         except Exception as error:
             self._say_not("Trends not read", error)
             return
+        from app.engine.trends import trends
+
         self.rows.trends = trends(recent)
         if self.tests_screen.is_mounted:
             self.tests_screen.run_changed()
@@ -439,6 +485,8 @@ class Workbench(BaseApp):
         if self._starting or (self.session is not None and self.session.active):
             self.notify("A run is going on. v shows it; C there cancels it.", severity="warning")
             return
+        from app.engine.api import RunOptions
+
         self._starting = True
         # What failed is run again with the means to look into it.
         checkpoints = shake is None and self._failed_all(names)
@@ -448,6 +496,8 @@ class Workbench(BaseApp):
 
     @work(group="start", exit_on_error=False)
     async def _start(self, options: RunOptions) -> None:
+        from app.tui.run_session import RunSession
+
         registry = self.rows.registry
         assert registry is not None
         try:
@@ -623,6 +673,8 @@ class Workbench(BaseApp):
             return
         force = False
         if asked.exists():
+            from app.tui.screens.dialogs import Confirm
+
             question = Confirm(
                 f"Replace {asked.name}?", f"What is in {asked} now is lost.", yes="Replace", no="Keep"
             )
@@ -682,6 +734,8 @@ class Workbench(BaseApp):
         if edited is None:
             return False
         file, before = edited
+        from app import editing
+
         done = editing.outcome(before, registry, file)
         if done.changes:
             more = len(done.changes) - EDITS_TOLD
@@ -794,6 +848,8 @@ class Workbench(BaseApp):
 
     def action_help(self) -> None:
         """Show what the screen is for, and its keys."""
+        from app.tui.screens.dialogs import Help
+
         screen = self.screen
         if isinstance(screen, VmScreen):
             self.push_screen(Help(screen.NAME, screen.PURPOSE, screen.HELP_SCOPES))
@@ -846,6 +902,8 @@ class Workbench(BaseApp):
         if session is None or not session.active:
             self.leave("Closing …")
             return
+        from app.tui.screens.dialogs import Closing, Confirm
+
         if isinstance(self.screen, Confirm | Closing):
             return
         state = session.state
@@ -866,6 +924,8 @@ class Workbench(BaseApp):
     @work(group="leave", exit_on_error=False)
     async def leave(self, message: str, code: int = 0) -> None:
         """Close the engine and end the app with an exit code; machines go or are kept meanwhile."""
+        from app.tui.screens.dialogs import Closing
+
         if self._leaving:
             return
         self._leaving = True
@@ -889,12 +949,20 @@ class Workbench(BaseApp):
 
     def report(self, error: BaseException) -> None:
         """Show an error of the workbench itself without ending it."""
+        from app.tui.screens.dialogs import Report
+
         text = "".join(traceback.format_exception(error))
         if self._leaving or text in self._reported:
             return
         self._reported.add(text)
         if not isinstance(self.screen, Report):
             self.push_screen(Report(text))
+
+
+async def _walk_in(app: App[int], machine: Machine, typed: str) -> None:
+    from app.tui.walk_in import walk_in
+
+    await walk_in(app, machine, typed)
 
 
 def run_app(workbench: Workbench) -> int:
@@ -904,6 +972,13 @@ def run_app(workbench: Workbench) -> int:
         Exception: a fault of the workbench's own ended it; the engine is closed and the terminal restored.
     """
     return asyncio.run(_run(workbench, workbench.engine))
+
+
+def collect_again() -> None:
+    """Look for garbage again where that was put off until the first paint; what is there now stays."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 async def _run(workbench: Workbench, engine: EngineApi) -> int:

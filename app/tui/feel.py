@@ -17,7 +17,6 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
-from app.engine.latency.figures import percentile
 from app.engine.latency.stamps import Stamps
 from app.engine.latency.watcher import Watcher
 
@@ -96,8 +95,12 @@ class Feel:
 
     def figures(self) -> tuple[float, float] | None:
         """Return p50 and p99 of the last keys in milliseconds, or nothing before the first."""
+        if not self._felt:
+            return None
+        from app.engine.latency.figures import percentile
+
         ordered = sorted(self._felt)
-        return (percentile(ordered, 50), percentile(ordered, 99)) if ordered else None
+        return percentile(ordered, 50), percentile(ordered, 99)
 
     def listen(self, driver: Driver) -> None:
         """Listen at a driver's ends, before it starts."""

@@ -11,7 +11,6 @@ from textual.css.query import NoMatches
 from textual.widget import Widget
 
 from app.tui.screens.base import VmScreen
-from app.tui.screens.jump import Jump
 
 STEP = 0.05
 """Of the room, that a key moves a rule."""
@@ -322,6 +321,8 @@ class PanedScreen(VmScreen):
 
     def action_jump(self) -> None:
         """Show a letter on every row and a digit on every pane; the next key goes there."""
+        from app.tui.screens.jump import Jump
+
         panes = {n: pane for n, pane in enumerate(self.panes, 1) if pane.display and pane.region.area}
 
         def chosen(target: tuple[Widget, int | None] | None) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from app.engine.api import LastResult
-from app.tui.run_session import RunSession
-from registry.model import Registry
+if TYPE_CHECKING:
+    from app.engine.api import LastResult
+    from app.tui.run_session import RunSession
+    from registry.model import Registry
 
 
 class RegistryLoaded(Message):

@@ -6,8 +6,10 @@ import contextlib
 import json
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from app.logs.match import Pattern
+if TYPE_CHECKING:
+    from app.logs.match import Pattern
 
 MOST = 100
 """Entries that are kept of each kind."""
@@ -67,6 +69,8 @@ class Recall:
     def _read(self) -> dict[str, list[Pattern]]:
         if self._path is None:
             return {}
+        from app.logs.match import Pattern
+
         try:
             data = json.loads(self._path.read_text())
             return {

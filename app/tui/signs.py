@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from app.engine.events import Outcome, Phase
-from app.engine.state import TestState
+from app.engine.outcome import Outcome, Phase
 from backends.base import MachineState
+
+if TYPE_CHECKING:
+    from app.engine.state import TestState
 
 
 @dataclass(frozen=True, slots=True)

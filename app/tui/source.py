@@ -6,8 +6,6 @@ from pathlib import Path
 
 from rich.text import Text
 
-from app.editor import excerpt
-
 MOST = 20_000
 """Characters that are shown."""
 
@@ -20,6 +18,8 @@ def highlighted(file: Path, key: str, *, dark: bool) -> Text | None:
         key: Of the test in it.
         dark: Whether it stands on a dark ground.
     """
+    from app.editor import excerpt
+
     try:
         text = excerpt(file.read_text(errors="replace"), key)
     except OSError:

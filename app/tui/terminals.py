@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.settings import PREFIX, Settings, TerminalSettings
-from registry.location import Location
 
 # What shows terminals is imported when there is one: the first paint does not wait for it.
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from app.tui.terminal.recording import Recording
     from app.tui.terminal.terminal_room import Seat
     from backends.base import Machine
+    from registry.location import Location
 
 
 @dataclass(frozen=True, kw_only=True)

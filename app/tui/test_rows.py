@@ -6,14 +6,17 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from app.engine.api import LastResult
-from app.engine.events import Outcome
-from app.engine.trends import Trend
-from registry.filters import Filter
-from registry.model import Problem, Registry, Severity, Test
+from app.engine.outcome import Outcome
+from registry.problem import Problem, Severity
+
+if TYPE_CHECKING:
+    from app.engine.api import LastResult
+    from app.engine.trends import Trend
+    from registry.model import Registry, Test
 
 PROBLEMS = "\0problems"
 """Key of the group that holds what could not be read; no service can bear this name."""
@@ -124,6 +127,8 @@ class TestRows:
         self.shown = []
         if self.registry is None:
             return
+        from registry.filters import Filter
+
         terms = words(self.filter)
         keeps = Filter.of(terms)
         self.shown = self._sorted([test for test in self.registry.tests if keeps(test)])

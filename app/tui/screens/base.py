@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.screen import Screen
 
 if TYPE_CHECKING:
@@ -23,6 +24,14 @@ class VmScreen(Screen[None]):
     """Scopes of the keymap whose actions the command palette offers, separated by spaces."""
     HELP_SCOPES: ClassVar[list[tuple[str, str]]] = []
     """Headings, each with the scope of keys that the help lists below it."""
+
+    _was_shown = False
+
+    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+        """Have nothing styled that was just styled: as it is shown first, all of it was."""
+        if not self._was_shown:
+            self._was_shown = True
+            event.refresh_styles = False
 
     @property
     def workbench(self) -> Workbench:

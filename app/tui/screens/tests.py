@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import on, work
@@ -13,7 +13,6 @@ from textual.binding import BindingType
 from textual.containers import Container, Horizontal
 from textual.widgets import Input, Label, Static
 
-from app.engine.state import TestState
 from app.tui import keymap, signs
 from app.tui.acting import ActingScreen, run_command
 from app.tui.clock import Clock
@@ -29,7 +28,10 @@ from app.tui.widgets.places_bar import PlacesBar
 from app.tui.widgets.run_header import TICK, StatusStrip
 from app.tui.widgets.still import StillText
 from app.tui.widgets.test_list import TestList
-from registry.model import Test
+
+if TYPE_CHECKING:
+    from app.engine.state import TestState
+    from registry.model import Test
 
 SOURCE_DELAY = 0.15
 """Seconds that the cursor rests on a test before its source is read."""
@@ -46,6 +48,7 @@ class TestsScreen(ActingScreen, PanedScreen):
     __test__ = False  # keeps pytest from collecting it
 
     BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings("tests"), *keymap.bindings("panes")]
+    AUTO_FOCUS = "#tests"
     PANES = ("tests", "details")
     SPLITS = (Split("tests.details", ("tests", "empty"), "details", turns=True),)
     NAME = "Tests"

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from app.engine.api import LastResult
 from app.tui import signs
 from app.tui.test_rows import PROBLEMS, GroupRow, ProblemRow, Row, TestRow, TestRows
 from app.tui.widgets.still import TextPane
-from registry.model import (
-    AddStep,
-    ConsoleStep,
-    CopyStep,
-    HttpStep,
-    MailStep,
-    PlaywrightStep,
-    Problem,
-    RemoveStep,
-    ShellStep,
-    Step,
-    Test,
-    WaitStep,
-)
+
+if TYPE_CHECKING:
+    from app.engine.api import LastResult
+    from registry.model import Problem, Step, Test
 
 _TONES = {"good": "$success", "bad": "$error", "warn": "$warning", "live": "$primary", "dim": "$vm-dim"}
 
@@ -235,6 +225,19 @@ def machine_words(test: Test) -> str:
 
 def step_words(step: Step) -> str:
     """Return what a step does, beyond its name."""
+    # Imported for the first step there is: the first paint does not wait for it.
+    from registry.model import (
+        AddStep,
+        ConsoleStep,
+        CopyStep,
+        HttpStep,
+        MailStep,
+        PlaywrightStep,
+        RemoveStep,
+        ShellStep,
+        WaitStep,
+    )
+
     match step:
         case ShellStep():
             return step.run

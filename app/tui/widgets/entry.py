@@ -25,5 +25,6 @@ class Entry(Input):
     """
 
     def __init__(self, placeholder: str, *, id: str) -> None:
-        super().__init__(placeholder=placeholder, id=id, select_on_focus=False)
+        # Whatever is typed is valid; Textual finds that out later and styles it anew.
+        super().__init__(placeholder=placeholder, id=id, select_on_focus=False, classes="-valid")
         self.cursor_blink = False

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual.widgets import Static
 
-from app.engine.latency.charts import milliseconds
-
 if TYPE_CHECKING:
     from app.tui.app import Workbench
 
@@ -54,6 +52,9 @@ class Gauge(Static):
         figures = feel.figures()
         if figures is None:
             return
+        # Imported with the first figure: the first paint does not wait for it.
+        from app.engine.latency.charts import milliseconds
+
         p50, p99 = figures
         session = self.workbench.session
         guests = len(session.state.running()) if session is not None and session.active else 0

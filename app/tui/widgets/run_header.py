@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.text import Text
 from textual.widgets import Static
 
-from app.engine.events import Outcome
+from app.engine.outcome import Outcome
 from app.tui import signs
-from app.tui.run_session import RunSession
+
+if TYPE_CHECKING:
+    from app.tui.run_session import RunSession
 
 TICK = 1.0
 """Seconds between two looks at the clocks of a run."""

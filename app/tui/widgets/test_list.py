@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from app.engine.state import TestState
 from app.tui import signs
 from app.tui.signs import Sign
 from app.tui.test_rows import PROBLEMS, GroupRow, ProblemRow, TestRow, TestRows
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
-from registry.model import Test
+
+if TYPE_CHECKING:
+    from app.engine.state import TestState
+    from registry.model import Test
 
 ROOM_FOR_TRENDS = 130
 """Columns of the screen from which the tests' trends are shown."""
@@ -38,7 +41,8 @@ class TestList(LineList):
     def __init__(
         self, rows: TestRows, running: Callable[[], Mapping[str, TestState]], *, id: str | None = None
     ) -> None:
-        super().__init__(id=id)
+        # There is nothing to list yet; so it is styled once before the first paint.
+        super().__init__(id=id, classes="-absent")
         self.rows = rows
         self._live_tests = running
 

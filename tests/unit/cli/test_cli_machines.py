@@ -707,7 +707,7 @@ def test_completing_names_imports_nothing_heavy(bench: Bench, words: str) -> Non
 
 
 def test_the_sections_of_help_name_every_command_once(bench: Bench) -> None:
-    from app.cli.main import COMMANDS, SECTIONS
+    from app.cli.tree import COMMANDS, SECTIONS
 
     names = [name for section in SECTIONS.values() for name in section]
     assert len(names) == len(set(names)) == len(COMMANDS)

@@ -12,7 +12,7 @@ import click
 import pytest
 
 import app
-from app.cli.main import COMMANDS, LazyGroup, vmbench
+from app.cli.tree import COMMANDS, LazyGroup, vmbench
 from backends.base import BackendError
 from backends.images.store import BootImage, ImageInfo, ImageStore
 from backends.process import ProcessIdentity, this_process

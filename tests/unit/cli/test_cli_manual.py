@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.main import vmbench
 from app.cli.manual import markdown, pages, roff
+from app.cli.tree import vmbench
 from tests.cli_desk import Desk
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "cli.md"
