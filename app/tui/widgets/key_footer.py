@@ -39,6 +39,8 @@ class KeyLine(Widget):
     KeyLine {
         width: 1fr;
         height: 1;
+        text-wrap: nowrap;
+        text-overflow: clip;
         background: $footer-item-background;
         & > .key-line--key {
             color: $footer-key-foreground;
@@ -76,7 +78,7 @@ class KeyLine(Widget):
         """Name the keys."""
         key_style = self.get_component_rich_style("key-line--key")
         description_style = self.get_component_rich_style("key-line--description")
-        text = Text(no_wrap=True, overflow="crop", end="")
+        text = Text(no_wrap=True, end="")
         for number, shown in enumerate(self.keys):
             change = Style(dim=not shown.enabled or None, meta={"number": number})
             if number == self._hovered:
