@@ -25,13 +25,15 @@ class VmScreen(Screen[None]):
     HELP_SCOPES: ClassVar[list[tuple[str, str]]] = []
     """Headings, each with the scope of keys that the help lists below it."""
 
-    _was_shown = False
+    _was_hidden = False
+
+    def _on_screen_suspend(self) -> None:
+        self._was_hidden = True
 
     def _on_screen_resume(self, event: events.ScreenResume) -> None:
-        """Have nothing styled that was just styled: as it is shown first, all of it was."""
-        if not self._was_shown:
-            self._was_shown = True
-            event.refresh_styles = False
+        # What was not hidden before is new: it was styled as it was mounted.
+        event.refresh_styles = event.refresh_styles and self._was_hidden
+        self._was_hidden = False
 
     @property
     def workbench(self) -> Workbench:

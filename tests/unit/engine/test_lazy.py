@@ -4,7 +4,7 @@ import pytest
 
 from app.engine.api import RunOptions
 from app.engine.history import ResultIndex
-from app.engine.lazy import LazyEngine
+from app.engine.lazy import LazyEngine, LazyHouse, Makers
 from backends.base import BackendError
 from tests.engine_bench import finished
 from tests.fakes import make_registry, make_test
@@ -35,3 +35,38 @@ async def test_an_engine_is_made_when_it_is_needed_and_closed_only_then(bench, t
     await lazy.close()
     with pytest.raises(BackendError, match="closing"):
         await lazy.start(registry, RunOptions())
+
+
+async def test_a_house_makes_a_part_when_it_is_asked_for_and_all_of_them_as_it_is_furnished() -> None:
+    made: list[str] = []
+
+    class Part:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        async def close(self) -> None:
+            made.append(f"{self.name} closed")
+
+    def maker(name: str):
+        def make() -> Part:
+            made.append(name)
+            return Part(name)
+
+        return make
+
+    parts = ("machines", "snapshots", "lab", "settings", "runs", "images", "doctor")
+
+    def house() -> LazyHouse:
+        made.clear()
+        return LazyHouse(Makers(**{part: maker(part) for part in parts}, reclaim=lambda: ["one went"]))
+
+    lazy = house()
+    assert lazy.runs is lazy.runs and made == ["runs"]
+    await lazy.close()
+    assert made == ["runs"], "machines are not made to be closed"
+    lazy = house()
+    assert lazy.settings.name == "settings"
+    assert lazy.furnish() == ["one went"]
+    assert sorted(made) == sorted(parts)
+    await lazy.close()
+    assert made[-1] == "machines closed"
