@@ -18,8 +18,10 @@ async def test_without_the_library_the_terminal_opens_and_says_so(monkeypatch) -
         monkeypatch.delitem(sys.modules, f"app.tui.terminal.{name}", raising=False)
     app = Host(opener("sh", "-c", "echo here; read x"), emulator="ghostty")
     async with app.run_test(size=(80, 24)) as pilot:
-        _, pane = await started(pilot)
+        screen, pane = await started(pilot)
         await until(lambda: "here" in seen(pane), "the program's text")
+        await pilot.press("ctrl+g", "-")
+        await until(lambda: len(screen.panes) == 2 and "here" in seen(screen.panes[1]), "one more")
         assert isinstance(pane.model.emulator, PyteEmulator)
         (told,) = app._notifications
         assert 'pip install "vmbench[ghostty]"' in told.message

@@ -159,7 +159,7 @@ async def test_search() -> None:
         await pilot.press(*"seq 300", "enter")
         await until(lambda: "\n300\n" in seen(pane), "the last line")
         await pilot.press("ctrl+g", "slash", *"77", "enter")
-        assert "3 of 3" in pane.told
+        await until(lambda: "3 of 3" in pane.told, "three places")
         assert "277" in seen(pane)
         await pilot.press("n", "n")
         assert "\n77\n" in seen(pane)

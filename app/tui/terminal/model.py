@@ -153,23 +153,30 @@ class TerminalModel:
 
     def find(self, words: str) -> list[tuple[Place, int]]:
         """Return where text occurs, oldest first, with how many columns it takes; small letters match any."""
-        return list(self._find(words)) if words else []
+        return [hit for hits in self.scan(words) for hit in hits]
 
-    def _find(self, words: str) -> Iterator[tuple[Place, int]]:
+    def scan(self, words: str) -> Iterator[list[tuple[Place, int]]]:
+        """Find text line by line, so that something else can be done in between; see ``find``."""
         fold = words == words.lower()
-        for number in range(self.first, self.end):
-            row = self.line(number)
+        for number in range(self.first, self.end if words else self.first):
+            try:
+                row = self.line(number)
+            except IndexError:
+                continue  # it left the scrollback meanwhile
+            hits: list[tuple[Place, int]] = []
             data = [cell.data.lower() if fold else cell.data for cell in row]
             text = "".join(data)
             position = text.find(words)
             if position < 0:
+                yield hits
                 continue
             columns = [x for x, part in enumerate(data) for _ in part]
             columns.append(len(row))
             while position >= 0:
                 begin, stop = columns[position], columns[position + len(words)]
-                yield Place(number, begin), max(stop - begin, 1)
+                hits.append((Place(number, begin), max(stop - begin, 1)))
                 position = text.find(words, position + len(words))
+            yield hits
 
     def _copy(self, data: str) -> None:
         if len(data) > LARGEST_COPY * 4 // 3 + 4:

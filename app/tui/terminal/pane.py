@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, ClassVar
+from weakref import WeakSet
 
 from textual import events
 from textual.content import Content
@@ -28,6 +29,8 @@ from app.tui.terminal.painting import Palette, strip_of
 from app.tui.terminal.workshop import Away, Workshop
 
 if TYPE_CHECKING:
+    from textual.app import App
+
     from app.tui.terminal.cast import CastWriter
     from backends.base import Terminal
 
@@ -81,6 +84,8 @@ class TerminalPane(Widget, can_focus=True):
     """
     takes_all_keys: ClassVar[bool] = True
     """No key of the app's is taken before this widget sees it."""
+    _told_of_emulator: ClassVar[WeakSet[App[object]]] = WeakSet()
+    """Workbenches that said that an emulator is not there: once is enough."""
 
     class Ended(Message):
         """The program ended, or could not be started."""
@@ -163,6 +168,7 @@ class TerminalPane(Widget, can_focus=True):
         self._typing: str | None = None
         self._hits: list[tuple[Place, int]] = []
         self._hit = -1
+        self._searching: asyncio.Task[None] | None = None
         self._anchor: Place | None = None
         self._selected: tuple[Place, Place] | None = None
         self._button = 0
@@ -203,6 +209,7 @@ class TerminalPane(Widget, can_focus=True):
 
     async def on_unmount(self) -> None:
         """Hang up."""
+        self._end_search()
         if self._serving is not None:
             self._serving.cancel()
             await asyncio.gather(self._serving, return_exceptions=True)
@@ -276,9 +283,10 @@ class TerminalPane(Widget, can_focus=True):
         try:
             make = await asyncio.to_thread(load, wanted)
         except NoEmulator as error:
-            self.notify(
-                f"{error.message}\n{error.remedy}", title="Terminal", severity="warning", markup=False
-            )
+            if self.app not in self._told_of_emulator:
+                self._told_of_emulator.add(self.app)
+                told = f"{error.message}\n{error.remedy}"
+                self.notify(told, title="Terminal", severity="warning", markup=False)
             return
         self.model.use(make(self.model.columns, self.model.lines, self._history))
         self._repaint_all()
@@ -485,6 +493,7 @@ class TerminalPane(Widget, can_focus=True):
         elif self.reading:
             above = self.model.top - self.view_top
             hits = f" · {self._hit + 1} of {len(self._hits)}" if self._words else ""
+            hits = " · searching …" if self._searching is not None else hits
             told = f"{above} lines up{hits} · / search · q: back"
         elif self._prefixed:
             told = f"{prefix_name(self.prefix)} …"
@@ -636,6 +645,7 @@ class TerminalPane(Widget, can_focus=True):
 
     def _leave_view(self) -> None:
         if self._view is not None or self.reading:
+            self._end_search()
             self._view, self.reading = None, False
             self._hits, self._words = [], ""
             self._repaint_all()
@@ -667,21 +677,39 @@ class TerminalPane(Widget, can_focus=True):
         elif event.character is not None and event.is_printable:
             self._typing += event.character
 
-    def search(self, words: str) -> int:
-        """Find text in the scrollback and the screen, go to the last place, and return how many there are."""
+    def search(self, words: str) -> None:
+        """Find text in the scrollback and the screen, and go to the last place, once all are found."""
         if not self._is_here(lambda: self.search(words)):
-            return 0
-        self._words, self._hits = words, self.model.find(words)
-        self._hit = len(self._hits)
+            return
+        self._end_search()
         self.reading = True
         if self._view is None:
             self._view = self.model.top
-        if self._hits:
+        self._words, self._hits, self._hit = words, [], -1
+        self._searching = asyncio.create_task(self._search(words), name=f"search {self.label}")
+        self._repaint_all()
+
+    async def _search(self, words: str) -> None:
+        hits: list[tuple[Place, int]] = []
+        began = time.monotonic()
+        for found in self.model.scan(words):
+            hits += found
+            if time.monotonic() - began > _SLICE_TIME:
+                await asyncio.sleep(0)
+                began = time.monotonic()
+        self._searching = None
+        self._hits, self._hit = hits, len(hits)
+        if hits:
             self._go_to_hit(-1)
         else:
             self._hit = -1
         self._repaint_all()
-        return len(self._hits)
+        self._title()
+
+    def _end_search(self) -> None:
+        if self._searching is not None:
+            self._searching.cancel()
+            self._searching = None
 
     def _go_to_hit(self, step: int) -> None:
         if not self._hits:
