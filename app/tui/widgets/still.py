@@ -41,7 +41,7 @@ class TextPane(StillScroll, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._content = Content()
         self._strips: list[Strip] = []
-        self._broken_for: tuple[Size, int] | None = None
+        self._blank = Strip([])
 
     @property
     def text(self) -> str:
@@ -63,9 +63,13 @@ class TextPane(StillScroll, can_focus=True):
         bar = self.styles.scrollbar_size_vertical
         if not room.width or not room.height:
             return
-        self._strips = self._broken(room.width)
-        if len(self._strips) > room.height:
-            self._strips = self._broken(max(1, room.width - bar))
+        strips = self._broken(room.width)
+        if len(strips) > room.height:
+            strips = self._broken(max(1, room.width - bar))
+        # As wide as they are drawn: what is drawn again is then neither cut nor styled again.
+        style = self.rich_style
+        self._strips = [strip.crop_extend(0, room.width, style) for strip in strips]
+        self._blank = Strip.blank(room.width, style)
         self.virtual_size = Size(room.width, len(self._strips))
         self.refresh()
 
@@ -75,10 +79,7 @@ class TextPane(StillScroll, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Draw one line of the view."""
         line = self.scroll_offset.y + y
-        width, style = self.size.width, self.rich_style
-        if line >= len(self._strips):
-            return Strip.blank(width, style)
-        return self._strips[line].crop_extend(0, width, style)
+        return self._strips[line] if line < len(self._strips) else self._blank
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """Return the text that is selected."""
