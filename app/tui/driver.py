@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import time
 from codecs import getincrementaldecoder
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import textual
@@ -17,6 +19,8 @@ from textual.drivers.linux_driver import LinuxDriver
 KNOWN = ("8.2.",)
 """Beginnings of the versions of Textual whose inside is as it is used here and by what paints straight."""
 
+_INSTALLED = re.compile(r"textual-([\d.]+)\.dist-info")
+"""Folder of an installed Textual, beside it."""
 _LOOK = 0.1
 """Seconds between two looks whether to stop."""
 _MOST = 4096
@@ -26,7 +30,11 @@ _LONGEST_MARK = len("\x1b[200~") - 1
 @lru_cache(1)
 def known() -> bool:
     """Return whether this version of Textual is one of those whose inside is known."""
-    return textual.__version__.startswith(KNOWN)
+    # What reads a package's metadata is slow to import, and this is asked before the first paint.
+    beside = Path(textual.__file__).parents[1].iterdir()
+    found = [m[1] for folder in beside if (m := _INSTALLED.fullmatch(folder.name))]
+    version = found[0] if len(found) == 1 else textual.__version__
+    return version.startswith(KNOWN)
 
 
 class PasteWatch:

@@ -122,6 +122,7 @@ def test_nothing_is_imported_that_the_first_frame_does_not_show(tmp_path: Path) 
         "jsonschema",
         "httpx",
     }
+    assert not found & {"importlib.metadata", "email.message"}
     assert not found & {"cryptography", "registry.model", "app.engine.events", "app.engine.state"}
     assert not found & {"app.engine.machines", "app.engine.latency.lab", "backends.store"}
     assert {name for name in found if name.startswith("app.tui.screens.")} == {
