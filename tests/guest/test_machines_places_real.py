@@ -37,6 +37,7 @@ def test_a_machine_is_made_saved_forked_and_removed(user: User) -> None:
         terminal.type("f")
         # The fork is selected among the machines.
         terminal.wait("fork of fresh")
+        until(lambda: len(names()) == 2, "the fork is kept")
         (fork,) = set(names()) - {made}
         terminal.wait(f"vmbench exec {fork}")
         terminal.type("x")
