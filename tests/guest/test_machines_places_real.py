@@ -55,7 +55,7 @@ def test_a_machine_is_made_saved_forked_and_removed(user: User) -> None:
         terminal.wait("Remove fresh?")
         terminal.type("y")
         until(lambda: snapshots.records() == [], "the snapshot is gone")
-        terminal.wait("There is no snapshot")
+        terminal.wait("0 snapshots")
         terminal.type("q")
         assert terminal.exit_code() == 0
     assert names() == [made]
