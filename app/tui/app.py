@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import textual
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
@@ -23,7 +24,7 @@ from textual.driver import Driver
 from textual.notifications import Notify
 from textual.screen import ModalScreen, Screen
 
-from app import editor
+from app import __version__, editor
 from app.engine.commands import CommandLog
 from app.engine.house import House, HouseApi
 from app.engine.latency.hostload import HostLoad
@@ -35,6 +36,7 @@ from app.tui.acting import Edit, edit_file
 from app.tui.base_app import BaseApp
 from app.tui.clock import Clock
 from app.tui.exported_size import forget_exported_size
+from app.tui.faults import Contained
 from app.tui.feel import Feel
 from app.tui.later import later
 from app.tui.memory import Memory, read_memory, write_memory
@@ -83,7 +85,7 @@ FRAME = 1 / 15
 """Seconds between two redraws of a run, at least."""
 
 
-class Workbench(BaseApp):
+class Workbench(Contained, BaseApp):
     """The workbench.
 
     Args:
@@ -956,7 +958,8 @@ class Workbench(BaseApp):
             return
         self._reported.add(text)
         if not isinstance(self.screen, Report):
-            self.push_screen(Report(text))
+            where = f"vmbench {__version__}, Textual {textual.__version__}, Python {sys.version.split()[0]}"
+            self.push_screen(Report(f"{where}, in {self.place}\n\n{text}"))
 
 
 async def _walk_in(app: App[int], machine: Machine, typed: str) -> None:

@@ -10,3 +10,20 @@ def plain_terminal(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
+
+
+@pytest.fixture(autouse=True)
+def no_fault_is_hidden(request, monkeypatch):
+    """A fault that the workbench reports and survives fails the test, unless it is marked ``reports``."""
+    from app.tui.app import Workbench
+
+    faults, report = [], Workbench.report
+
+    def reported(self, error) -> None:
+        faults.append(error)
+        report(self, error)
+
+    monkeypatch.setattr(Workbench, "report", reported)
+    yield
+    if faults and "reports" not in request.keywords:
+        raise faults[0]

@@ -99,8 +99,8 @@ def test_a_fault_of_its_own_closes_the_engine_and_restores_the_terminal(tmp_path
     script = tmp_path / "faulty.py"
     script.write_text(
         "from app.tui import app, demo, replay\n"
-        "def fails(self, message): raise ValueError('a fault of its own')\n"
-        "app.Workbench.on_registry_loaded = fails\n"
+        "def fails(self, *_): raise ValueError('a fault of its own')\n"
+        "app.Workbench._display = fails\n"
         "engine = replay.ReplayEngine(demo.registry())\n"
         "try:\n"
         "    app.run_app(app.Workbench(engine))\n"

@@ -15,9 +15,10 @@ from app.engine.log import LOG_NAME, log_is_live, replay
 from app.engine.reports import SUFFIXES, ReportError, format_of, make_report, write_report
 from app.engine.state import RunState
 from app.tui import keymap
+from app.tui.faults import Contained
 
 
-class AskReport(ModalScreen[Path | None]):
+class AskReport(Contained, ModalScreen[Path | None]):
     """Asks for a file; its ending tells the format.
 
     Args:

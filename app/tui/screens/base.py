@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 from textual.screen import Screen
 
+from app.tui.faults import Contained
+
 if TYPE_CHECKING:
     from app.tui.app import Workbench
 
 
-class VmScreen(Screen[None]):
+class VmScreen(Contained, Screen[None]):
     """A screen of the workbench.
 
     A subclass names itself, says what it is for and which scopes of the keymap it has; the help and the

@@ -16,6 +16,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from app.tui import keymap, signs
+from app.tui.faults import Contained
 from app.tui.messages import explain
 from backends.base import BackendError
 
@@ -31,7 +32,7 @@ class Choice:
     hint: str = ""
 
 
-class Choose(ModalScreen[str | None]):
+class Choose(Contained, ModalScreen[str | None]):
     """Asks which; the answer is a choice's id, or ``None``.
 
     Args:
@@ -91,7 +92,7 @@ class Choose(ModalScreen[str | None]):
         self.dismiss(None)
 
 
-class Ask(ModalScreen[str | None]):
+class Ask(Contained, ModalScreen[str | None]):
     """Asks for a line of text; the answer is ``None`` when there is none.
 
     Args:

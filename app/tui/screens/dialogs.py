@@ -15,9 +15,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from app.tui import keymap
+from app.tui.faults import Contained
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(Contained, ModalScreen[bool]):
     """Asks before something is lost.
 
     Args:
@@ -58,7 +59,7 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(yes)
 
 
-class Closing(ModalScreen[None]):
+class Closing(Contained, ModalScreen[None]):
     """Says that machines are being stopped, while the workbench closes."""
 
     def __init__(self, message: str) -> None:
@@ -72,7 +73,7 @@ class Closing(ModalScreen[None]):
             yield Static("Kept machines stay. This takes a few seconds at most.", markup=False)
 
 
-class Help(ModalScreen[None]):
+class Help(Contained, ModalScreen[None]):
     """The keys of a screen, with a sentence on what it is for.
 
     Args:
@@ -119,7 +120,7 @@ class Help(ModalScreen[None]):
         self.dismiss()
 
 
-class Report(ModalScreen[None]):
+class Report(Contained, ModalScreen[None]):
     """An error of the workbench itself, to be copied into a bug report."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings("report"), *keymap.bindings("close")]

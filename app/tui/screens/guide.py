@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from app.tui import keymap
+from app.tui.faults import Contained
 
 LINES: tuple[tuple[str, str], ...] = (
     ("tests.mark tests.run", "Mark tests and run them, each in a machine of its own."),
@@ -31,7 +32,7 @@ LINES: tuple[tuple[str, str], ...] = (
 """What can be done: ids of the actions whose keys are shown, and a sentence."""
 
 
-class Guide(ModalScreen[None]):
+class Guide(Contained, ModalScreen[None]):
     """Says in a few lines what can be done, and by which keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("close")

@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from app.tui.faults import Contained
 from app.tui.widgets.line_list import LineList
 
 LETTERS = string.ascii_lowercase + string.ascii_uppercase
@@ -18,7 +19,7 @@ LETTERS = string.ascii_lowercase + string.ascii_uppercase
 Target = tuple[Widget, int | None]
 
 
-class Jump(ModalScreen[Target | None]):
+class Jump(Contained, ModalScreen[Target | None]):
     """Labels over the screen below.
 
     Args:

@@ -14,6 +14,7 @@ from textual.widgets import Input, Label, Static
 
 from app.settings import SettingsError
 from app.tui import keymap, signs
+from app.tui.faults import Contained
 from app.tui.keymap import Key
 from app.tui.messages import explain
 from app.tui.screens.base import VmScreen
@@ -24,7 +25,7 @@ from app.tui.widgets.line_list import Cell, LineList, Row
 from app.tui.widgets.places_bar import PlacesBar
 
 
-class Press(ModalScreen[str]):
+class Press(Contained, ModalScreen[str]):
     """Waits for the key that an action shall have; the answer is the key as Textual calls it.
 
     Args:

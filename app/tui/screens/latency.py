@@ -10,6 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
+from textual.message import Message
 from textual.widgets import Static
 
 from app.engine.latency import words
@@ -53,6 +54,17 @@ class MeasurementList(LineList):
         yield Cell(fit(entry.name, 24))
         yield Cell(fit(f"  {figures}", 22), "head")
         yield Cell(f"  {where}{'' if load == 'none' else f', {load}'}", "dim")
+
+
+class Figures(TextPane):
+    """The pane of the figures; their charts are as wide as it is."""
+
+    class Resized(Message):
+        """It has another size."""
+
+    def on_resize(self) -> None:
+        """Tell of it."""
+        self.post_message(self.Resized())
 
 
 class LatencyScreen(PanedScreen):
@@ -118,7 +130,7 @@ class LatencyScreen(PanedScreen):
         yield PlacesBar("latency")
         with Container(id="panes"):
             yield MeasurementList()
-            yield TextPane(id="measured")
+            yield Figures(id="measured")
         yield Static(id="measuring", markup=False)
         yield KeyFooter()
 
@@ -153,10 +165,9 @@ class LatencyScreen(PanedScreen):
 
     # showing
 
-    def on_resize(self) -> None:
-        """Use the room there is."""
-        if self.is_mounted:
-            self.call_after_refresh(self._show)
+    @on(Figures.Resized)
+    def _resized(self) -> None:
+        self._show()
 
     @on(LineList.Moved)
     def _moved(self) -> None:

@@ -19,12 +19,13 @@ from textual.widgets.option_list import Option
 from app.logs.marks import Mark, MarkKind
 from app.logs.writing import Form, export
 from app.tui import keymap
+from app.tui.faults import Contained
 from app.tui.widgets.log_view import LogView
 
 MARK_SIGNS = {MarkKind.STEP: "▸", MarkKind.COMPLAINT: "⚠", MarkKind.ERROR: "!"}
 
 
-class ExportLog(ModalScreen[str]):
+class ExportLog(Contained, ModalScreen[str]):
     """Asks where to write a log to, writes it, and returns what to say about it.
 
     Args:
@@ -128,7 +129,7 @@ class MarkOptions(OptionList):
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("marks")
 
 
-class Marks(ModalScreen[Mark]):
+class Marks(Contained, ModalScreen[Mark]):
     """Lists the marks of a log and returns the one that was chosen.
 
     Args:

@@ -14,6 +14,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from app.engine.machines import Offer
 from app.tui import keymap, signs
+from app.tui.faults import Contained
 from backends.base import MachineRequest
 from registry.units import parse_size
 
@@ -26,7 +27,7 @@ class Wish:
     backend: str
 
 
-class NewMachine(ModalScreen[Wish]):
+class NewMachine(Contained, ModalScreen[Wish]):
     """Asks for a machine; the answer is ``None`` when there shall be none.
 
     Args:

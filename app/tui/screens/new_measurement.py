@@ -17,6 +17,7 @@ from app.engine.latency.measure import PROBES, fresh_seed
 from app.engine.latency.measurement import Conditions
 from app.engine.latency.words import ABOUT
 from app.tui import keymap
+from app.tui.faults import Contained
 
 HERE = "-"
 """Stands for a shell of this host."""
@@ -31,7 +32,7 @@ LOADS: dict[str, tuple[str, int, int]] = {
 """What may work meanwhile: load, guests, processors of each."""
 
 
-class NewMeasurement(ModalScreen[Request]):
+class NewMeasurement(Contained, ModalScreen[Request]):
     """A form; the answer is a request, or ``None``.
 
     Args:

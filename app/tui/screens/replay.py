@@ -20,6 +20,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from app.tui import keymap
+from app.tui.faults import Contained
 from app.tui.screens.base import VmScreen
 from app.tui.terminal.cast_file import Cast
 from app.tui.terminal.painting import Palette, strip_of
@@ -31,7 +32,7 @@ BUDGET = 1 << 13
 """Characters of output that are taken in before keys get their turn again."""
 
 
-class ReplayView(Widget, can_focus=True):
+class ReplayView(Contained, Widget, can_focus=True):
     """The terminal at the moment that is shown.
 
     Args:
@@ -81,7 +82,7 @@ class ReplayView(Widget, can_focus=True):
         )
 
 
-class Slider(Widget):
+class Slider(Contained, Widget):
     """How far the recording is, and where its markers are; a click goes there.
 
     Args:

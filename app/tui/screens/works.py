@@ -11,6 +11,7 @@ from textual.widgets import Static
 from textual.worker import Worker
 
 from app.tui import signs
+from app.tui.faults import Contained
 from app.tui.messages import explain
 from app.tui.screens.base import VmScreen
 from backends.base import BackendError
@@ -47,7 +48,7 @@ class Work:
         self.detail = f"{share}{signs.amount(done)} of {signs.amount(total)}"
 
 
-class WorkLine(Static):
+class WorkLine(Contained, Static):
     """One line that says what goes on; not there when nothing does."""
 
     DEFAULT_CSS = """

@@ -17,6 +17,7 @@ from textual.widget import Widget
 
 from app.setting_kinds import prefix_name
 from app.settings import PREFIX
+from app.tui.faults import Contained
 from app.tui.later import later
 from app.tui.terminal.cells import Cell
 from app.tui.terminal.direct import Painter, backed_up
@@ -52,7 +53,7 @@ _MOST_AT_ONCE = 65536
 _WHEEL_LINES = 3
 
 
-class TerminalPane(Widget, can_focus=True):
+class TerminalPane(Contained, Widget, can_focus=True):
     """A terminal: its screen, its scrollback, and a keyboard that leads into it.
 
     Every key goes to the program but the prefix key; what follows that one is a command of the pane

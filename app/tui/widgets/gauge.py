@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual.widgets import Static
 
+from app.tui.faults import Contained
+
 if TYPE_CHECKING:
     from app.tui.app import Workbench
 
@@ -14,7 +16,7 @@ PERIOD = 2.0
 """Seconds between two looks."""
 
 
-class Gauge(Static):
+class Gauge(Contained, Static):
     """One short text; empty until a key was felt, and where the setting turns it off."""
 
     DEFAULT_CSS = """

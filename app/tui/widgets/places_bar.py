@@ -8,12 +8,13 @@ from textual import events
 from textual.widgets import Static
 
 from app.tui import places
+from app.tui.faults import Contained
 
 ROOM_FOR_TITLES = 100
 """Columns from which every place is named in full."""
 
 
-class PlacesBar(Static):
+class PlacesBar(Contained, Static):
     """One line that names the places.
 
     Args:

@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from app.engine.outcome import Outcome
 from app.tui import signs
+from app.tui.faults import Contained
 
 if TYPE_CHECKING:
     from app.tui.run_session import RunSession
@@ -29,7 +30,7 @@ def bar(done: int, bad: int, total: int, width: int) -> tuple[int, int, int]:
     return filled - red, red, width - filled
 
 
-class RunProgress(Static):
+class RunProgress(Contained, Static):
     """A line or two about a run."""
 
     ALLOW_SELECT = False

@@ -12,8 +12,10 @@ from textual.strip import Strip
 from textual.visual import Visual
 from textual.widgets import Static
 
+from app.tui.faults import Contained
 
-class StillScroll(ScrollView):
+
+class StillScroll(Contained, ScrollView):
     """A scroll view whose contents may have another size without any other widget being arranged.
 
     Textual's own lays the whole screen out anew for that: some milliseconds of the key that led to it. Here

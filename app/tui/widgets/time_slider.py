@@ -9,12 +9,13 @@ from textual.widgets import Static
 
 from app.engine.events import Outcome, TestFinished
 from app.tui import signs
+from app.tui.faults import Contained
 from app.tui.replay_session import ReplaySession
 
 SPEEDS = (1.0, 2.0, 5.0, 10.0, 50.0)
 
 
-class TimeSlider(Static):
+class TimeSlider(Contained, Static):
     """One line: a bar that is clicked or moved by keys, with marks where tests failed."""
 
     DEFAULT_CSS = """

@@ -1,0 +1,172 @@
+"""On every place and in every dialog: a terminal too small, and faults of the workbench's own."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from textual.css.query import NoMatches
+from textual.screen import ModalScreen
+
+from app.settings import Settings, UiSettings
+from app.tui import demo, demo_machines, places
+from app.tui.app import Workbench
+from app.tui.clock import Clock
+from app.tui.demo_host import DemoDoctor, DemoImages
+from app.tui.demo_latency import DemoLab
+from app.tui.demo_runs import past_runs
+from app.tui.replay import ReplayEngine
+from app.tui.screens.dialogs import Report
+from app.tui.screenshots import WIDE, until
+from app.tui.widgets.line_list import LineList
+
+DIALOGS = {
+    "tests": ("question_mark", "f1", "semicolon"),
+    "run": ("X", "S"),
+    "terminals": (),
+    "machines": ("n", "R", "x", "e"),
+    "snapshots": ("r",),
+    "runs": ("d",),
+    "images": (),
+    "latency": ("n",),
+    "doctor": (),
+    "settings": ("down down down e",),
+}
+"""What opens a dialog on each place; every kind of dialog is among them."""
+
+
+@asynccontextmanager
+async def opened(tmp_path):
+    engine = ReplayEngine(
+        demo.registry(),
+        results=demo.results(),
+        record=demo.record(tmp_path / "live"),
+        folder=tmp_path / "live",
+        released=None,
+    )
+    made = demo_machines.house()
+    house = replace(
+        demo.house(),
+        machines=made.machines,
+        snapshots=made.snapshots,
+        runs=past_runs(tmp_path / "past"),
+        images=DemoImages(),
+        doctor=DemoDoctor(),
+        lab=DemoLab(tmp_path / "lab"),
+    )
+    app = Workbench(
+        engine,
+        clock=Clock(mono=lambda: 1000.0, wall=lambda: demo.EPOCH),
+        house=house,
+        settings=Settings(ui=UiSettings(gauge=False)),
+    )
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.rows.registry is not None)
+        await pilot.press("down", "R")
+        await until(pilot, lambda: app.place == "run" and not app.session.active and not app.redraw_due)
+        yield app, pilot
+
+
+def drawn(app) -> list[str]:
+    """Return the screen's lines as text."""
+    return [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
+
+
+def cursors(app) -> list[int]:
+    return [found.cursor for found in app.screen.query(LineList)]
+
+
+async def place(app, pilot, name) -> None:
+    """Go to a place, and wait until it has read what it shows."""
+    await app.go(name)
+    await until(pilot, lambda: app.place == name and not isinstance(app.screen, ModalScreen))
+    screen = app.screen
+    if name in ("machines", "snapshots", "doctor"):
+        await until(pilot, lambda: not screen.looking)
+    if name in ("runs", "images"):
+        await until(pilot, lambda: screen.loaded)
+    if name == "latency":
+        await until(pilot, lambda: screen.current is not None)
+    await pilot.pause()
+
+
+async def test_a_terminal_of_20_by_5_and_back_on_every_place_and_in_every_dialog(tmp_path) -> None:
+    async with opened(tmp_path) as (app, pilot):
+        for name, keys in DIALOGS.items():
+            await place(app, pilot, name)
+            for key in ("", *keys):
+                here = app.screen
+                if key:
+                    await pilot.press(*key.split())
+                    await until(pilot, lambda: isinstance(app.screen, ModalScreen))
+                app.clear_notifications()
+                await pilot.pause()
+                stack, before, at = list(app.screen_stack), drawn(app), cursors(app)
+                await pilot.resize_terminal(1, 1)
+                await pilot.resize_terminal(20, 5)
+                await pilot.resize_terminal(*WIDE)
+                await until(pilot, lambda before=before: drawn(app) == before)
+                assert (list(app.screen_stack), cursors(app)) == (stack, at), (name, key)
+                if key:
+                    await pilot.press("escape")
+                    await until(pilot, lambda here=here: app.screen is here)
+        # A dialog that there is no room for still takes its keys.
+        await place(app, pilot, "machines")
+        await pilot.resize_terminal(20, 5)
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, ModalScreen))
+        await pilot.press("n")
+        await until(pilot, lambda: not isinstance(app.screen, ModalScreen))
+        assert {place.id for place in places.PLACES} | {places.TESTS} == set(DIALOGS)
+
+
+def causes(app, screen, lists, name, patch):
+    """Return what makes each kind of code of ours fail on a place: an action by a key, a timer, a handler."""
+
+    def fault(kind):
+        def fails(*_args):
+            raise NoMatches(f"{kind} fails on {name}")
+
+        fails.__module__ = "app.tui.made_up"
+        return fails
+
+    async def work() -> None:
+        fault("a worker")()
+
+    patch.setattr(type(screen), "action_fault", fault("an action"), raising=False)
+    found = {
+        "an action": lambda: app.call_later(screen.run_action, "fault"),
+        "a timer": lambda: screen.set_timer(0.001, fault("a timer")),
+        "an interval": lambda: app.set_interval(0.001, fault("an interval"), repeat=2),
+        "a callback": lambda: screen.call_later(fault("a callback")),
+        "a worker": lambda: screen.run_worker(work(), exit_on_error=False),
+    }
+    if lists:
+        patch.setattr(LineList, "on_blur", fault("a handler"))
+        found["a handler"] = lambda: screen.set_focus(None)
+    return found
+
+
+@pytest.mark.reports
+async def test_a_fault_of_ones_own_is_reported_on_its_place_and_the_rest_lives(tmp_path, monkeypatch) -> None:
+    async with opened(tmp_path) as (app, pilot):
+        for name in DIALOGS:
+            await place(app, pilot, name)
+            screen = app.screen
+            lists = list(screen.query(LineList))
+
+            with monkeypatch.context() as patch:
+                for kind, cause in causes(app, screen, lists, name, patch).items():
+                    cause()
+                    await until(pilot, lambda: isinstance(app.screen, Report))
+                    await pilot.press("y")
+                    assert f"{kind} fails on {name}" in app.clipboard and "vmbench 0" in app.clipboard
+                    await pilot.press("escape")
+                    await until(pilot, lambda screen=screen: app.screen is screen)
+            # The place goes on.
+            if lists:
+                screen.set_focus(lists[0])
+                await pilot.press("end", "home")
+                assert lists[0].cursor == 0
+        assert app.fault is None
