@@ -23,6 +23,7 @@ Exit codes: 0 nothing is wrong, 1 something is.
 
 
 @click.command("check", epilog=EPILOG)
+@options.plain
 @options.json_output
 @options.where
 def command(as_json: bool, registry: str | None, project: str | None) -> int:

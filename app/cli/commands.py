@@ -35,6 +35,7 @@ Secrets and keys are masked. vmbench run --log-commands prints them while a run 
 @click.option("--kind", type=click.Choice(KINDS), help="Only commands of this kind.")
 @click.option("--machine", metavar="ID", help="Only commands of this machine.")
 @click.option("--typed", is_flag=True, help="Only what to type, one a line.")
+@options.plain
 @options.json_output
 def command(run: str | None, kind: str | None, machine: str | None, typed: bool, as_json: bool) -> int:
     """List the commands that a run ran on your behalf.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import click
 
 from app.cli import options
 from app.cli.errors import HOST
+from app.cli.plain import colours, plain
 
 EPILOG = """\b
 Examples:
@@ -23,6 +23,7 @@ Exit codes: 0 tests can run here, 3 they cannot.
 
 
 @click.command("doctor", epilog=EPILOG)
+@options.plain
 @options.json_output
 def command(as_json: bool) -> int:
     """Look at this host: what works, what is missing, how to fix it."""
@@ -43,12 +44,17 @@ def command(as_json: bool) -> int:
         print(json.dumps({"able": able, "checks": rows}, indent=1))
         return 0 if able else HOST
     colour = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "red"}
-    plain = not sys.stdout.isatty()
+    coloured = colours()
     for check in checks:
+        if plain():
+            print(f"{check.name}: {check.status.value}, {check.found}")
+            if check.remedy:
+                print(f"try: {check.remedy}")
+            continue
         word = f"{check.status.value:<4}"
-        print(
-            f"{word if plain else click.style(word, fg=colour[check.status])}  {check.name:<13} {check.found}"
-        )
+        if coloured:
+            word = click.style(word, fg=colour[check.status])
+        print(f"{word}  {check.name:<13} {check.found}")
         if check.remedy:
             print(f"{'':<20}try: {check.remedy}")
     print("this host can run tests" if able else "this host cannot run tests yet: mend what says fail")

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from app.cli import text
+from app.cli.plain import plain
 from app.cli.summary import SIGNS, closing, result_line
 from app.engine.codec import encode
 from app.engine.events import Notice, Outcome, RunStarted, Stamped, TestFinished, TestRetried
@@ -103,7 +104,7 @@ def plain_console() -> Console:
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
 
-    return PlainConsole(highlight=False)
+    return PlainConsole(highlight=False, no_color=True if plain() else None)
 
 
 class LineFace:
@@ -112,6 +113,7 @@ class LineFace:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.state = RunState()
+        self.plain = plain()
 
     def take(self, events: list[Stamped]) -> None:
         """Print what is over."""
@@ -127,7 +129,9 @@ class LineFace:
                     self._print(f"retry  {retried.test} after attempt {retried.attempt}: {message}", "yellow")
                 case TestFinished() as finished:
                     done = f"[{self.state.done}/{len(self.state.tests)}]"
-                    self._print(f"{done} {result_line(finished)}", SIGNS[finished.outcome].style)
+                    self._print(
+                        f"{done} {result_line(finished, plain=self.plain)}", SIGNS[finished.outcome].style
+                    )
 
     def print_start(self, started: RunStarted) -> None:
         """Print what is about to run."""
@@ -143,7 +147,7 @@ class LineFace:
 
     def close(self) -> None:
         """Print the failures in full, then the summary."""
-        for style, line in closing(self.state):
+        for style, line in closing(self.state, plain=self.plain):
             self._print(line, style)
 
     def _print(self, line: str, style: str = "") -> None:

@@ -35,6 +35,7 @@ Never:                 kept machines, and snapshots that you saved.
     help="Age from which what can be remade goes.",
 )
 @options.yes
+@options.plain
 @options.json_output
 def command(dry_run: bool, older_than: float, yes: bool, as_json: bool) -> int:
     """Reclaim what nobody needs any more, after asking."""

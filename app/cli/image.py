@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from app.cli import options
+from app.cli.plain import moving
 from app.cli.text import count, size, table
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def command() -> None:
 
 
 @command.command("list", epilog="\b\nExamples:\n  vmbench image list --json | jq '.[].digest'\n")
+@options.plain
 @options.json_output
 def list_images(as_json: bool) -> int:
     """List the images: built ones and those that can be, and who uses them."""
@@ -157,7 +159,7 @@ class ProgressLine:
 
     def __init__(self) -> None:
         self.used = False
-        self._terminal = sys.stderr.isatty()
+        self._terminal = moving()
         self._last = ""
 
     def __enter__(self) -> ProgressLine:

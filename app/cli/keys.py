@@ -22,6 +22,7 @@ The workbench changes keys too: 0 leads to its settings, and K there to the keys
 
 
 @click.command("keys", epilog=EPILOG)
+@options.plain
 @options.json_output
 @click.option("--path", "path_only", is_flag=True, help="Print where your keys file is, or would be.")
 def command(as_json: bool, path_only: bool) -> int:

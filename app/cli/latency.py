@@ -14,6 +14,7 @@ import click
 from app.cli import options
 from app.cli.errors import FAILURES, INTERRUPTED, UsageProblem
 from app.cli.params import MachineName
+from app.cli.plain import plain
 
 if TYPE_CHECKING:
     from app.cli.bench import Bench
@@ -95,6 +96,7 @@ class TerminalSize(click.ParamType[tuple[int, int]]):
 @click.option("--show", metavar="FILE", help="Show a measurement that was taken, and measure none.")
 @click.option("--list", "listing", is_flag=True, help="List the measurements that were taken.")
 @click.option("--gate", is_flag=True, help="Exit with 1 when a limit is missed.")
+@options.plain
 @options.json_output
 def command(
     machine: str | None,
@@ -248,7 +250,8 @@ def _print(
         print(json.dumps(document))
     else:
         lines = _report(measurement)
-        lines += ["", "limits", *(f"  {'✓' if v.kept else '✗'} {v.words()}" for v in verdicts)]
+        signs = ("missed:", "kept:") if plain() else ("✗", "✓")
+        lines += ["", "limits", *(f"  {signs[v.kept]} {v.words()}" for v in verdicts)]
         if before:
             lines += ["", "compared", *(f"  {d.words()}" for d in differences)]
             if not differences:
@@ -271,6 +274,6 @@ def _report(measurement: Measurement) -> list[str]:
 
     width = min(shutil.get_terminal_size().columns, 110)
     lines = [words.headline(measurement), "", table(words.HEAD, words.rows(measurement))]
-    for name in measurement.series:
+    for name in () if plain() else measurement.series:
         lines += ["", f"{name}, ms", *words.charts(measurement, name, width)]
     return [*lines, "", words.footnote(measurement)]

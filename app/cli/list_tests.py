@@ -9,7 +9,8 @@ import click
 
 from app.cli import options
 from app.cli.errors import UsageProblem, warn
-from app.cli.text import count, table
+from app.cli.plain import plain
+from app.cli.text import count, facts, table
 from registry.discovery import disk_for, memory_for
 from registry.filters import Filter
 from registry.model import Problem, Registry, Test
@@ -32,6 +33,7 @@ Examples:
 @click.command("list", cls=options.FilterCommand, epilog=EPILOG)
 @click.argument("filters", nargs=-1, metavar="[FILTER]...", type=click.UNPROCESSED)
 @click.option("-v", "--verbose", is_flag=True, help="Also show steps, machine, tags and file.")
+@options.plain
 @options.json_output
 @options.where
 def command(
@@ -94,8 +96,7 @@ def _details(test: dict[str, object]) -> str:
         ("after", ", ".join(depends_on)),
         ("file", f"{test['file']} ({test['key']})"),
     ]
-    shown = [f"  {name:<8} {value}" if name else f"  {value}" for name, value in rows if value]
-    return "\n".join([str(test["name"]), *shown])
+    return f"{facts([('test' if plain() else '', str(test['name']))])}\n{facts(rows, '  ')}"
 
 
 def _run_lengths(words: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import click
 
+from app.cli import plain as plain_output
 from app.cli.errors import UsageProblem
 from app.cli.terminal import on_terminal as on_terminal
 from app.setting_kinds import Unfit, parse_parallel
@@ -45,6 +46,8 @@ class FilterCommand(click.Command):
 
 
 json_output = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+
+plain = plain_output.option
 
 yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 isolation = click.option(

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 
+from app.cli.plain import moving
 from app.cli.text import duration, harmless
 
 TICK = 0.1
@@ -27,7 +28,7 @@ class Progress:
         self._what = what
         self._detail = ""
         self._phase = ""
-        self._terminal = sys.stderr.isatty()
+        self._terminal = moving()
         self._began = time.monotonic()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._live, name="vmbench-progress", daemon=True)

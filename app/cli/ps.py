@@ -29,6 +29,7 @@ HEAD = ("MACHINE", "STATE", "KEPT", "BACKEND", "CPUS", "MEMORY", "FROM", "AGE", 
 @click.command("ps", epilog=EPILOG)
 @click.option("-a", "--all", "show_all", is_flag=True, help="Also those that are stopped or died.")
 @click.option("--ssh-config", "as_config", is_flag=True, help="Print them as an ssh_config.")
+@options.plain
 @options.json_output
 def command(show_all: bool, as_config: bool, as_json: bool) -> int:
     """List the machines there are, and how to walk into them."""

@@ -15,6 +15,7 @@ import click
 
 from app.cli import options
 from app.cli.errors import UsageProblem, warn
+from app.cli.plain import plain
 from app.engine.api import RunOptions
 from app.settings import ACCELERATORS
 from registry.model import Keep
@@ -106,6 +107,7 @@ Exit codes: 0 all passed, 1 failures or errors, 2 usage, 3 this host is not able
 @click.option("--force", is_flag=True, help="Replace report files that are there already.")
 @click.option("--notify", is_flag=True, help="Tell this terminal's desktop when a long run is over.")
 @options.isolation
+@options.plain
 @options.json_output
 @options.where
 def command(
@@ -226,7 +228,7 @@ def run_tests(
     async def work() -> int:
         engine = make_engine(place)
         found = await off_loop(engine.load)
-        face = _face(as_json, plain=log_commands)
+        face = _face(as_json, still=log_commands or plain())
         if not reports and not notify:
             return await run_headless(engine, found, wanted, face)
         keeping = KeepingFace(face)
@@ -302,11 +304,11 @@ def _commands_on_stderr() -> Iterator[None]:
         thread.shutdown()
 
 
-def _face(as_json: bool, *, plain: bool = False) -> Face:
+def _face(as_json: bool, *, still: bool = False) -> Face:
     from app.cli.faces import JsonFace, LineFace, LiveFace, plain_console
 
     if as_json:
         return JsonFace()
     console = plain_console()
-    live = console.is_terminal and not plain
+    live = console.is_terminal and not still
     return LiveFace(console) if live and not console.is_dumb_terminal else LineFace(console)

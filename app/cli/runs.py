@@ -28,6 +28,7 @@ HEAD = ("RUN", "WHEN", "HOW", "PASSED", "FAILED", "ERROR", "SKIPPED", "TIME", "K
 
 @click.group("runs", epilog=EPILOG, invoke_without_command=True)
 @click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="How many; 0 for all.")
+@options.plain
 @options.json_output
 @click.pass_context
 def command(ctx: click.Context, limit: int, as_json: bool) -> int:
@@ -58,6 +59,7 @@ def command(ctx: click.Context, limit: int, as_json: bool) -> int:
 @command.command("compare", epilog="\b\nExamples:\n  vmbench runs compare 20261120-1742 last\n")
 @click.argument("before", type=RunName())
 @click.argument("after", type=RunName())
+@options.plain
 @options.json_output
 def compare_runs(before: str, after: str, as_json: bool) -> int:
     """Show what changed between two runs: outcomes, durations, new and missing tests."""

@@ -69,6 +69,7 @@ def command(ctx: click.Context) -> int:
 
 
 @command.command("list", epilog=LIST_EPILOG)
+@options.plain
 @options.json_output
 def list_settings(as_json: bool) -> int:
     """List every setting with its value, its source and what it is for."""
@@ -99,6 +100,7 @@ def _list(*, as_json: bool) -> int:
 
 @command.command("get", epilog=GET_EPILOG)
 @click.argument("key")
+@options.plain
 @options.json_output
 def get(key: str, as_json: bool) -> int:
     """Print one setting's value."""

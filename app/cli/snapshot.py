@@ -12,7 +12,7 @@ import click
 
 from app.cli import options
 from app.cli.params import MachineName, SnapshotName
-from app.cli.text import count, duration, harmless, size, table
+from app.cli.text import count, duration, facts, harmless, size, table
 
 if TYPE_CHECKING:
     from app.engine.snapshots import Snapshots, TemplateView
@@ -67,6 +67,7 @@ def save(machine: str, name: str) -> int:
     epilog="\b\nExamples:\n  vmbench snapshot list\n  vmbench snapshot list --json | jq -r '.[].name'\n",
 )
 @click.option("-a", "--all", "show_all", is_flag=True, help="Also checkpoints of runs, and templates.")
+@options.plain
 @options.json_output
 def list_snapshots(show_all: bool, as_json: bool) -> int:
     """List the snapshots by name: parent, machine, age, size on disk and memory.
@@ -105,6 +106,7 @@ def list_snapshots(show_all: bool, as_json: bool) -> int:
 
 @command.command("show", epilog="\b\nExamples:\n  vmbench snapshot show installed\n")
 @click.argument("name", type=SnapshotName())
+@options.plain
 @options.json_output
 def show(name: str, as_json: bool) -> int:
     """Show everything about a snapshot."""
@@ -115,7 +117,7 @@ def show(name: str, as_json: bool) -> int:
         return 0
     children = [r.name for r in store.records() if r.parent == name]
     created = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
-    facts = {
+    told = {
         "name": record.name,
         "saved": f"{created}, {_age(record)} ago",
         "of": record.machine + (f" ({harmless(record.label)})" if record.label else ""),
@@ -131,8 +133,7 @@ def show(name: str, as_json: bool) -> int:
         "size": size(store.size(name)),
         "folder": str(store.folder(name)),
     }
-    for key, value in facts.items():
-        print(f"{key:<9} {value}")
+    print(facts(list(told.items())))
     return 0
 
 
@@ -199,6 +200,7 @@ def _refuse_running(machine: MachineRecord, name: str, *, asked: bool) -> None:
 @click.option("-n", "number", type=click.IntRange(1, 100), default=1, help="How many, at once.")
 @click.option("--label", metavar="TEXT", default="", help="What they are for, shown in lists.")
 @options.isolation
+@options.plain
 @options.json_output
 def fork(name: str, number: int, label: str, isolation: str | None, as_json: bool) -> int:
     """Start new machines from a snapshot, keep them, and print their ids.

@@ -11,6 +11,7 @@ import click
 
 from app.cli import options
 from app.cli.params import MachineName
+from app.cli.plain import plain
 from app.cli.text import duration, size, table
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ HEAD = ("MACHINE", "CPU", "MEMORY", "GUEST", "DISK", "WRITTEN", "NET IN", "NET O
 @click.command("stats", epilog=EPILOG)
 @click.argument("machines", nargs=-1, metavar="[MACHINE]...", type=MachineName())
 @click.option("-f", "--follow", is_flag=True, help="Show it anew every two seconds, until Ctrl-C.")
+@options.plain
 @options.json_output
 def command(machines: tuple[str, ...], follow: bool, as_json: bool) -> int:
     """Show what machines use: processor, memory, disk, network.
@@ -55,7 +57,7 @@ def command(machines: tuple[str, ...], follow: bool, as_json: bool) -> int:
                 )
             else:
                 text = _table(rows)
-            if follow and not as_json and sys.stdout.isatty():
+            if follow and not as_json and sys.stdout.isatty() and not plain():
                 text = f"\x1b[H\x1b[J{text}"
             print(text, flush=True)
             if not follow:

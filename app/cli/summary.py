@@ -34,25 +34,31 @@ Line = tuple[str, str]
 """A style and the text in it."""
 
 
-def result_line(finished: TestFinished) -> str:
-    """Return the one line that tells how a test ended."""
+def result_line(finished: TestFinished, *, plain: bool = False) -> str:
+    """Return the one line that tells how a test ended; a word only where it is to be plain."""
     sign = SIGNS[finished.outcome]
     attempt = f", attempt {finished.attempt}" if finished.attempt > 1 else ""
-    line = f"{sign.mark} {sign.word:<7} {finished.test} ({text.duration(finished.duration)}{attempt})"
+    said = f"{sign.word}:" if plain else f"{sign.mark} {sign.word:<7}"
+    line = f"{said} {finished.test} ({text.duration(finished.duration)}{attempt})"
     if finished.outcome is Outcome.PASSED or not finished.message:
         return line
     return f"{line}: {text.harmless(finished.message).splitlines()[0]}"
 
 
-def closing(state: RunState) -> Iterator[Line]:
-    """Yield the failures in full, what was skipped and kept, and the summary."""
+def closing(state: RunState, *, plain: bool = False) -> Iterator[Line]:
+    """Yield the failures in full, what was skipped and kept, and the summary.
+
+    Args:
+        state: The run.
+        plain: Whether nothing is drawn beside the words.
+    """
     started, finished = state.started, state.finished
     if started is None:
         return
     folder = Path(started.folder)
     for test in state.tests.values():
         if test.result is not None and test.outcome in (Outcome.FAILED, Outcome.ERROR):
-            yield from _failure(test, test.result, folder)
+            yield from _failure(test, test.result, folder, plain=plain)
     if state.shaken:
         yield "", ""
         for shaken in state.shaken.values():
@@ -107,24 +113,28 @@ def _style_of(state: RunState) -> str:
     return "bold yellow" if finished.cancelled else "bold green"
 
 
-def _failure(test: TestState, result: TestFinished, folder: Path) -> Iterator[Line]:
+def _failure(test: TestState, result: TestFinished, folder: Path, *, plain: bool) -> Iterator[Line]:
     sign = SIGNS[result.outcome]
     yield "", ""
-    yield sign.style, f"━━ {sign.mark} {sign.word}: {test.name} " + "━" * max(3, 60 - len(test.name))
+    bar = "" if plain else "│ "
+    if plain:
+        yield sign.style, f"{sign.word}: {test.name}"
+    else:
+        yield sign.style, f"━━ {sign.mark} {sign.word}: {test.name} " + "━" * max(3, 60 - len(test.name))
     if result.step is not None and result.step < len(test.steps):
-        yield from _step(test, result.step)
+        yield from _step(test, result.step, bar)
     for line in text.harmless(result.message).splitlines():
         yield "", f"  {line}"
     console = text.tail(result.console_tail, CONSOLE_LINES)
     if console:
         yield "bold", "  console, last lines:"
         for line in console:
-            yield "dim", f"  │ {line}"
+            yield "dim", f"  {bar}{line}"
     if result.artifacts:
         yield "dim", f"  artifacts: {folder / result.artifacts}"
 
 
-def _step(test: TestState, index: int) -> Iterator[Line]:
+def _step(test: TestState, index: int, bar: str) -> Iterator[Line]:
     step = test.steps[index]
     # A step without a name of its own bears its command's.
     name = "" if step.name.strip() and step.name.strip() in step.command else f" {text.harmless(step.name)}"
@@ -133,6 +143,6 @@ def _step(test: TestState, index: int) -> Iterator[Line]:
         yield "cyan", f"  $ {line}"
     output = text.tail("".join(chunk for _, chunk in step.output), OUTPUT_LINES)
     for line in output:
-        yield "", f"  │ {line}"
+        yield "", f"  {bar}{line}"
     if step.output_size > sum(len(chunk) for _, chunk in step.output):
-        yield "dim", f"  │ … the rest is in {step.artifact}"
+        yield "dim", f"  {bar}… the rest is in {step.artifact}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.cli.plain import plain
 from app.engine.harmless import harmless
 
-__all__ = ["count", "duration", "harmless", "size", "table", "tail"]
+__all__ = ["count", "duration", "facts", "harmless", "size", "table", "tail"]
 
 
 def tail(text: str, lines: int) -> list[str]:
@@ -42,9 +43,28 @@ def count(number: int, word: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return aligned columns; the last one is as long as it is."""
+    """Return aligned columns, the last one as long as it is; in plain output a line for each cell."""
+    if plain():
+        names = [name.lower() for name in head]
+        return "\n\n".join(facts(list(zip(names, row, strict=True))) for row in rows)
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in (head, *rows)
+    )
+
+
+def facts(pairs: Sequence[tuple[str, str]], indent: str = "") -> str:
+    """Return named facts below each other; those without a value are left out.
+
+    Args:
+        pairs: Names, each with its value; a fact without a name is told alone.
+        indent: What stands before each line, unless the output is plain.
+    """
+    told = [(name, value) for name, value in pairs if value]
+    if plain():
+        return "\n".join(f"{name}: {value}" if name else value for name, value in told)
+    width = max((len(name) for name, _ in told), default=0)
+    return "\n".join(
+        f"{indent}{name:<{width}}  {value}" if name else f"{indent}{value}" for name, value in told
     )

@@ -8,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from app import __version__
+from app.cli import plain
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Tests": {
@@ -132,6 +133,7 @@ class LazyGroup(click.Group):
 )
 @click.option("--registry", metavar="DIR", help="Registry to open the workbench on.")
 @click.option("--project", metavar="DIR", help="Folder with one test.toml to open the workbench on.")
+@plain.option
 @click.version_option(__version__, "-V", "--version", prog_name="vmbench", message="%(prog)s %(version)s")
 @click.pass_context
 def vmbench(ctx: click.Context, registry: str | None, project: str | None) -> None:

@@ -10,6 +10,7 @@ import click
 from app.cli import options
 from app.cli.errors import FAILURES, INTERRUPTED, report
 from app.cli.params import RunName
+from app.cli.plain import plain
 
 if TYPE_CHECKING:
     from app.engine.past import LoggedRun
@@ -29,15 +30,15 @@ Leaving does not touch the run.
 
 @click.command("watch", epilog=EPILOG)
 @click.argument("run", type=RunName(), default="last")
-@click.option("--plain", is_flag=True, help="Print lines, also on a terminal.")
+@options.plain
 @options.json_output
-def command(run: str, plain: bool, as_json: bool) -> int:
+def command(run: str, as_json: bool) -> int:
     """Follow RUN (an id, a part of one, or last) to its end, or show how it ended."""
     from app.paths import user_paths
     from app.wiring import past_runs
 
     found = past_runs(user_paths()).find(run)
-    if as_json or plain or not options.on_terminal():
+    if as_json or plain() or not options.on_terminal():
         return asyncio.run(_print(found, as_json))
     return _show(found)
 

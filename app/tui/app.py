@@ -217,6 +217,7 @@ class Workbench(Contained, BaseApp):
 
     def on_mount(self) -> None:
         """Take the person's keys and panes, and read the rest when something is on the screen."""
+        self.set_class(theme.few(self.console.color_system, no_color=self.no_color), theme.FEW_COLOURS)
         self.load_keys()
         self.recall_memory()
         self.call_after_refresh(self._begin)

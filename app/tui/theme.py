@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.style import Style
 from textual.theme import Theme
 
 DARK = Theme(
@@ -77,6 +78,21 @@ LIGHT = Theme(
 )
 
 THEMES = (DARK, LIGHT)
+
+FEW_COLOURS = "-few-colours"
+"""Class of the app where shades cannot be told apart: 16 colours, or none."""
+CURSOR_WITHOUT_COLOURS = Style(reverse=True)
+IDLE_WITHOUT_COLOURS = Style(underline=True)
+
+
+def few(color_system: str | None, *, no_color: bool) -> bool:
+    """Return whether shades cannot be told apart.
+
+    Args:
+        color_system: What the terminal can show, as Rich calls it; ``None`` for no colours.
+        no_color: Whether ``NO_COLOR`` is set.
+    """
+    return no_color or color_system not in ("256", "truecolor")
 
 
 def other(name: str) -> str:

@@ -157,7 +157,10 @@ async def test_a_fault_of_ones_own_is_reported_on_its_place_and_the_rest_lives(t
             lists = list(screen.query(LineList))
 
             with monkeypatch.context() as patch:
-                for kind, cause in causes(app, screen, lists, name, patch).items():
+                kinds = causes(app, screen, lists, name, patch)
+                # All kinds on the first place, and what the person causes on every one.
+                for kind in list(kinds) if name == places.TESTS else {"an action", *list(kinds)[-1:]}:
+                    cause = kinds[kind]
                     cause()
                     await until(pilot, lambda: isinstance(app.screen, Report))
                     await pilot.press("y")

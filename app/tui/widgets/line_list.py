@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
-from app.tui import keymap
+from app.tui import keymap, theme
 from app.tui.messages import PaneBroke
 from app.tui.widgets.still import StillScroll
 
@@ -212,11 +212,15 @@ class LineList(StillScroll, can_focus=True):
         base = self.rich_style
         if index >= self._count:
             return Strip.blank(width, base)
-        background = base
-        if index == self.cursor:
-            name = "cursor" if self.has_focus else "cursor-idle"
-            background = self.get_component_rich_style(f"line--{name}")
-        return self.row_strip(index, width, Style(bgcolor=background.bgcolor))
+        if index != self.cursor:
+            return self.row_strip(index, width, Style(bgcolor=base.bgcolor))
+        name = "cursor" if self.has_focus else "cursor-idle"
+        background = self.get_component_rich_style(f"line--{name}")
+        over = Style(bgcolor=background.bgcolor)
+        if self.app.has_class(theme.FEW_COLOURS):
+            # Its background alone may be that of the other rows.
+            over += theme.CURSOR_WITHOUT_COLOURS if self.has_focus else theme.IDLE_WITHOUT_COLOURS
+        return self.row_strip(index, width, over)
 
     def row_strip(self, index: int, width: int, background: Style) -> Strip:
         """Draw row ``index`` over ``background``."""
