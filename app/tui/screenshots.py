@@ -6,9 +6,11 @@ Run as ``python -m app.tui.screenshots [folder [name...]]``.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -238,9 +240,10 @@ SCENES: dict[str, Scene] = {
 
 def _add_places() -> None:
     """Take in the scenes of the places that have modules of their own; they build on this one."""
-    from app.tui import scenes_runs
+    from app.tui import scenes_places, scenes_runs
 
     SCENES.update(scenes_runs.SCENES)
+    SCENES.update(scenes_places.SCENES)
 
 
 def workbench_of(pilot: Pilot[int]) -> Workbench:
@@ -266,7 +269,7 @@ def stage(scene: Scene, folder: Path, theme_name: str) -> tuple[Workbench, Repla
     house = replace(demo.house(), machines=made.machines, snapshots=made.snapshots)
     if scene.files is not None:
         held = scene.files(folder)
-        house = replace(house, runs=held.runs, images=held.images, doctor=held.doctor)
+        house = replace(house, runs=held.runs, images=held.images, doctor=held.doctor, lab=held.lab)
     return Workbench(engine, theme_name=theme_name, clock=clock, house=house), engine
 
 
@@ -302,6 +305,10 @@ async def draw_all(folder: Path, names: Sequence[str] = ()) -> list[Path]:
 
 def main() -> int:
     """Write the screenshots and name them."""
+    # The same wherever they are drawn.
+    os.environ |= {"TZ": "UTC", "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    os.environ.pop("NO_COLOR", None)
+    time.tzset()
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("screenshots")
     for path in asyncio.run(draw_all(folder, sys.argv[2:])):
         print(path)

@@ -238,7 +238,8 @@ class LineList(StillScroll, can_focus=True):
             text = cell.text
             if used + length > width:
                 text, length = fit(text, width - used), width - used
-            style = self.tone(cell.tone) + background
+            # A reversed row is of one colour: tones would make a patchwork of it.
+            style = self.tone("plain" if background.reverse else cell.tone) + background
             if cell.bold:
                 style += _BOLD
             segments.append(Segment(text, style))

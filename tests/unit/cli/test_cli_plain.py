@@ -17,7 +17,7 @@ from app.engine.latency.measurement import Conditions, Measurement
 from tests.cli_desk import Desk
 from tests.fakes import Reply, Script
 
-DRAWN = re.compile(r"[━─│┃═▁-█░▒▓⠀-⣿✓✗●○▸▶◆→]|\x1b|\S {2,}\S")
+DRAWN = re.compile(r"[━─│┃═▁-█░▒▓⠀-⣿✓✗●○▸▶◆]|\x1b|\S {2,}\S")
 """Lines, bars, signs, control sequences, and columns."""
 
 
@@ -37,7 +37,7 @@ def test_whatever_lists_or_runs_tells_one_fact_a_line(desk: Desk) -> None:
         "latency --list": ["name: slow", "probe: paint"],
         "latency --show slow": ["p99: ", "missed: "],
         "doctor": ["python: ok, 3", "cores: ok, "],
-        "settings list": ["setting: parallel", "value: "],
+        "settings list": ["setting: run.parallel", "value: "],
         "keys": ["action: ", "keys: "],
         "image list": ["image: tiny"],
         "ps": ["no machines"],
