@@ -9,8 +9,10 @@ PERIOD = 5.0
 """Seconds between two looks whether it is time for a full collection."""
 STILL = 2.0
 """Seconds without a key that make it one."""
+LONG_STILL = 30.0
+"""Seconds without a key that make it time to look through everything, which takes longer."""
 LONGEST = 300.0
-"""Seconds after which it is time for one though somebody types, and for one of everything."""
+"""Seconds after which it is time for one though somebody types, and from one of everything to the next."""
 _YOUNG = 5_000, 10
 _NEVER = 1 << 30
 _FEW = 20_000
@@ -25,8 +27,9 @@ class Collector:
     def __init__(self) -> None:
         self._before = gc.get_threshold()
         self._last = self._whole = time.monotonic()
-        self._count = 0
+        self._count = _collections()
         gc.set_threshold(*_YOUNG, _NEVER)
+        gc.freeze()
 
     def look(self, key_read: float, now: float | None = None) -> bool:
         """Collect if it is time to; return whether that was done.
@@ -41,7 +44,7 @@ class Collector:
         if now - self._last < LONGEST and not (still and fresh >= _FEW):
             return False
         self._last = now
-        if now - self._whole >= LONGEST:
+        if now - self._whole >= LONGEST and now - key_read >= LONG_STILL:
             self._whole = now
             gc.unfreeze()
         gc.collect()

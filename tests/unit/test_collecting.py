@@ -35,8 +35,18 @@ def test_only_when_nobody_types_and_much_is_new(collector, monkeypatch) -> None:
 
 
 def test_what_refers_to_itself_goes_also_while_somebody_types(collector) -> None:
-    seen = weakref.ref(Ring())
-    gc.freeze()
-    assert collector.look(key_read=collector._last + LONGEST, now=collector._last + LONGEST)
-    assert seen() is None
+    now = collector._last + LONGEST
+    new, old = weakref.ref(Ring()), weakref.ref(Ring())
+    assert collector.look(key_read=now, now=now)
+    assert new() is None and old() is None
     assert gc.get_freeze_count()
+
+
+def test_what_was_there_before_goes_when_nobody_typed_for_long(collector) -> None:
+    ring = Ring()
+    seen = weakref.ref(ring)
+    collector.look(key_read=collector._last, now=collector._last + LONGEST)
+    del ring
+    later = collector._last + LONGEST
+    assert collector.look(key_read=later, now=later) and seen() is not None
+    assert collector.look(key_read=later, now=later + LONGEST) and seen() is None
