@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -38,7 +39,7 @@ DIALOGS = {
 
 
 @asynccontextmanager
-async def opened(tmp_path):
+async def opened(tmp_path, wall=lambda: demo.EPOCH):
     engine = ReplayEngine(
         demo.registry(),
         results=demo.results(),
@@ -58,7 +59,7 @@ async def opened(tmp_path):
     )
     app = Workbench(
         engine,
-        clock=Clock(mono=lambda: 1000.0, wall=lambda: demo.EPOCH),
+        clock=Clock(mono=lambda: 1000.0, wall=wall),
         house=house,
         settings=Settings(ui=UiSettings(gauge=False)),
     )
@@ -120,6 +121,24 @@ async def test_a_terminal_of_20_by_5_and_back_on_every_place_and_in_every_dialog
         await pilot.press("n")
         await until(pilot, lambda: not isinstance(app.screen, ModalScreen))
         assert {place.id for place in places.PLACES} | {places.TESTS} == set(DIALOGS)
+
+
+async def test_a_clock_that_jumps_makes_no_age_negative(tmp_path) -> None:
+    now = [demo.EPOCH]
+    async with opened(tmp_path, wall=lambda: now[0]) as (app, pilot):
+        for jump in (-90 * 86400.0, 3600.0):
+            now[0] = demo.EPOCH + jump
+            for name in ("tests", "run", "machines", "snapshots", "runs", "images", "doctor"):
+                await place(app, pilot, name)
+                if name in ("machines", "snapshots"):
+                    app.screen.read()
+                    await until(pilot, lambda: not app.screen.looking)
+                await pilot.pause()
+                text = "\n".join(drawn(app))
+                assert not re.search(r"-\d+(\.\d+)?(s|m|h|d| min| h| day)\b", text), text
+        now[0] = demo.EPOCH
+        await pilot.press("1", "down")
+        assert app.place == places.TESTS
 
 
 def causes(app, screen, lists, name, patch):
