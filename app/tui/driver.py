@@ -25,6 +25,8 @@ _LOOK = 0.1
 """Seconds between two looks whether to stop."""
 _MOST = 4096
 _LONGEST_MARK = len("\x1b[200~") - 1
+_ESCAPE = re.compile("\x1b(?=[^A-Za-z\x1b[\\]\x80-\U0010ffff]|[^\x1b[\\]]\x1b)")
+"""An escape before what begins no sequence; before a letter it is the alt key, which sends the same."""
 
 
 @lru_cache(1)
@@ -53,6 +55,14 @@ class PasteWatch:
         self._tail = seen[-_LONGEST_MARK:]
 
 
+def escapes_apart(text: str) -> str:
+    """Return what was read with escapes that begin nothing as keys of their own.
+
+    Textual takes an escape and a sign that were read at once for one key, or leaves the escape out.
+    """
+    return _ESCAPE.sub("\x1b[27u", text)
+
+
 class OuterDriver(LinuxDriver):
     """The driver; a plain character may be taken by ``quick`` in the thread that reads it."""
 
@@ -73,6 +83,10 @@ class OuterDriver(LinuxDriver):
         """Be asked with a printable character whether it is done with; in the thread that reads."""
         return False
 
+    def keys_go_on(self) -> bool:
+        """Return whether keys go to a program, which has to get what was typed; in the thread that reads."""
+        return False
+
     def run_input_thread(self) -> None:
         """Read until told to stop; stands in for Textual's own loop, which makes an event of everything."""
         parser = XTermParser(self._debug)
@@ -87,7 +101,10 @@ class OuterDriver(LinuxDriver):
                 idle = parser._awaiting.timeout is None and not watch.pasting
                 if len(text) == 1 and idle and text.isprintable() and self.quick(text):
                     continue
+                pasting = watch.pasting
                 watch.heard(text)
+                if "\x1b" in text and idle and not pasting and not watch.pasting and self.keys_go_on():
+                    text = escapes_apart(text)
                 for message in parser.feed(text) if text else ():
                     self.process_message(message)
             for message in parser.tick():

@@ -8,14 +8,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from textual.app import App
-
 from app.tui import theme
+from app.tui.base_app import BaseApp
 from app.tui.screens.terminal import TerminalScreen
 from app.tui.terminal.local_pty import LocalPty
 
 
-class Host(App[None]):
+class Host(BaseApp):
     """An app that shows terminals and nothing else; leaving them leaves it."""
 
     def __init__(self, command: list[str]) -> None:
@@ -26,7 +25,7 @@ class Host(App[None]):
         self.theme = theme.DARK.name
 
     def on_mount(self) -> None:
-        self.push_screen(TerminalScreen(self._open, label="host"), lambda _: self.exit())
+        self.push_screen(TerminalScreen(self._open, label="host"), lambda _: self.exit(0))
 
     async def _open(self, columns: int, rows: int) -> LocalPty:
         env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}

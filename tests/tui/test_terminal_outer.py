@@ -78,6 +78,8 @@ async def test_vim(tmp_path) -> None:
         await outer.until(lambda text: "line 23\n" in text and '"text"' in text, "the text")
         outer.type("50GIhello \x1b")
         await outer.until(lambda text: "hello line 50\n" in text and "INSERT" not in text, "what was typed")
+        outer.type("othere\x1b:s/there/in one go/\r")
+        await outer.until(lambda text: "\nin one go\n" in text, "what was typed at once")
         outer.resize(70, 40)
         await outer.until(lambda text: "line 35\n" in text, "more lines")
         outer.type(":split\r:help\r")

@@ -314,6 +314,7 @@ class Keyboard:
         self._driver = driver
         setattr(driver, "send_message", self._read)  # noqa: B010 - a method, as far as mypy knows
         setattr(driver, "quick", self._quick)  # noqa: B010
+        setattr(driver, "keys_go_on", self._goes_on)  # noqa: B010
         return True
 
     def detach(self) -> None:
@@ -322,6 +323,7 @@ class Keyboard:
         if driver is not None:
             delattr(driver, "send_message")
             delattr(driver, "quick")
+            delattr(driver, "keys_go_on")
 
     def _quick(self, character: str) -> bool:
         """Type a character that was read alone; runs in the thread that reads."""
@@ -345,6 +347,10 @@ class Keyboard:
         self._handed += 1
         self._loop.call_soon_threadsafe(self._text_arrived, character, context=self._context)
         return True
+
+    def _goes_on(self) -> bool:
+        """Return whether a terminal has the keyboard; runs in the thread that reads."""
+        return self._app.app_focus and self._taker() is not None
 
     def _text_arrived(self, character: str) -> None:
         """Act on a character that was read alone, with nothing before it that waits."""
