@@ -143,6 +143,11 @@ class Workbench(Contained, BaseApp):
         self._guide_file = guide
         self._memory_written = ""
         self._memory_restored = False
+        self.last_run = ""
+        """Id of the run that was shown the last time."""
+        self._last_run_opened = False
+        self._closed_terminals: list[dict[str, object]] = []
+        """Screens of terminals of the last time, until somebody goes to their place."""
         self.command_log = CommandLog()
         """What was run on the person's behalf."""
         self.rows = TestRows()
@@ -281,11 +286,8 @@ class Workbench(Contained, BaseApp):
         if spot is None or self._memory_file is None:
             return
         self.tests_screen.restore(spot)
-        # A run or a terminal of the last time is not there any more.
-        if self.watching is None and spot.place in {place.id for place in places.PLACES} - {
-            "run",
-            "terminals",
-        }:
+        self.last_run, self._closed_terminals = spot.run, spot.terminals
+        if self.watching is None and spot.place in {place.id for place in places.PLACES}:
             await self.go(spot.place)
 
     def _noted(self) -> str:
@@ -293,9 +295,32 @@ class Workbench(Contained, BaseApp):
         registry = self.rows.registry
         if registry is not None and self._memory_restored:
             self.memory.spots.pop(str(registry.root), None)
-            self.memory.spots[str(registry.root)] = self.tests_screen.spot()
+            spot = self.memory.spots[str(registry.root)] = self.tests_screen.spot()
+            spot.run = self.session.handle.id if self.session is not None else self.last_run
+            spot.terminals = [*self._closed_terminals, *self._terminals_open()]
         self.memory.theme = self.theme
         return self.memory.dump()
+
+    def _terminals_open(self) -> list[dict[str, object]]:
+        """Return what is needed to open the screens of terminals again."""
+        if "app.tui.screens.terminal" not in sys.modules:
+            return []
+        from app.tui.screens.terminal import TerminalScreen
+
+        screens = [s for s in self._screen_stacks.get("terminals", ()) if isinstance(s, TerminalScreen)]
+        return [
+            {"machine": screen.machine.name, "test": screen.test, "shape": screen.room.shape()}
+            for screen in screens
+            if screen.machine is not None and screen.is_running
+        ]
+
+    def _reopen_terminals(self) -> None:
+        """Open the terminals of the last time; one whose machine is gone says so in its pane."""
+        if len(self.screen_stack) > 1:
+            return  # others are open
+        closed, self._closed_terminals = self._closed_terminals, []
+        for entry in closed:
+            self.open_terminal(str(entry["machine"]), str(entry["test"]), shape=entry["shape"])
 
     @work(group="memory", exclusive=True, exit_on_error=False)
     async def write_memory(self) -> None:
@@ -340,6 +365,8 @@ class Workbench(Contained, BaseApp):
         await self.switch_mode(place)
         if place == "run":
             await self._show_session()
+        elif place == "terminals":
+            self._reopen_terminals()
 
     def apply_keys(self, changes: Mapping[str, str]) -> None:
         """Give actions other keys, at once and everywhere.
@@ -630,7 +657,7 @@ class Workbench(Contained, BaseApp):
     @work(group="view", exclusive=True, exit_on_error=False)
     async def view_run(self) -> None:
         """Show the run that goes on, or the last one."""
-        if self.session is None:
+        if self.session is None and not self.last_run:
             self.notify("Nothing has run yet. r runs a test.")
         elif self.place == "run":
             await self._show_session()
@@ -644,15 +671,35 @@ class Workbench(Contained, BaseApp):
         from app.tui.screens.run import RunScreen
 
         views = [screen for screen in self.screen_stack if isinstance(screen, RunScreen)]
-        if session is None or any(view.session is session for view in views):
+        if session is None:
+            await self._show_last_run()
+            return
+        if any(view.session is session for view in views):
             return
         for view in views:
-            if view.room.panes:
+            if view.room.panes and type(view) is RunScreen:
                 view.take_session(session)  # what runs in its terminals goes on
                 return
         while isinstance(self.screen, RunScreen):
             await self.pop_screen()
         await self.push_screen(RunScreen(session))
+
+    async def _show_last_run(self) -> None:
+        """Show the run of the last time as a past one."""
+        runs, name = self.house.runs, self.last_run
+        if runs is None or not name or self._last_run_opened:
+            return
+        self._last_run_opened = True
+        try:
+            found = await asyncio.to_thread(runs.find, name)
+        except Exception as error:
+            self._say_not("The last run is not there", error)
+            self.last_run = ""
+            return
+        from app.tui.screens.past_run import PastRunScreen
+
+        if self.session is None and self.place == "run":
+            await self.push_screen(PastRunScreen(found, dict(self.rows.results), self.clock.mono))
 
     @work(group="past", exit_on_error=False)
     async def open_past(self, run: LoggedRun) -> None:
@@ -779,11 +826,11 @@ class Workbench(Contained, BaseApp):
             if isinstance(screen, MachinesScreen):
                 screen.select(machine)
 
-    def open_terminal(self, machine: str, test: str = "") -> None:
+    def open_terminal(self, machine: str, test: str = "", *, shape: object = None) -> None:
         """Open terminals in a machine, in their place; it is that of a test of the run if one is named."""
         recording = self._recording_of(test)
         screen = machine_screen(
-            self.engine.adopt, machine, self.terminals, recording, test=test, saved=self._reread
+            self.engine.adopt, machine, self.terminals, recording, test=test, saved=self._reread, shape=shape
         )
         self._show_terminals(screen)
 
@@ -833,7 +880,8 @@ class Workbench(Contained, BaseApp):
             if self.place == "terminals" and not isinstance(self.screen, TerminalScreen):
                 await self.go(origin)
 
-        await self.go("terminals")
+        if self.place != "terminals":
+            await self.switch_mode("terminals")
         await self.push_screen(screen, closed)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -933,9 +981,10 @@ class Workbench(Contained, BaseApp):
             return
         self._leaving = True
         self.push_screen(Closing(message))
-        if self._memory_file is not None:
+        file, self._memory_file = self._memory_file, None  # this note is the last one
+        if file is not None:
             with contextlib.suppress(OSError):
-                await asyncio.to_thread(write_memory, self._memory_file, self._noted())
+                await asyncio.to_thread(write_memory, file, self._noted())
         try:
             await self.engine.close()
         finally:

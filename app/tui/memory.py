@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 from app.tui.layout import LEAST, MOST, Layout
 
 VERSION = 1
+_WRITING = threading.Lock()
+"""Held while the file is written: the last note of a session must not meet the one before."""
 MOST_REGISTRIES = 20
 """Registries of which something is remembered; the ones left longest ago are forgotten."""
 
@@ -26,6 +29,10 @@ class Spot:
     folded: list[str] = field(default_factory=list)
     sort: str = ""
     grouping: str = ""
+    run: str = ""
+    """Id of the run that was shown last."""
+    terminals: list[dict[str, object]] = field(default_factory=list)
+    """Screens of terminals that were open: ``machine``, ``test`` and ``shape``."""
 
 
 @dataclass(slots=True)
@@ -74,9 +81,12 @@ def read_memory(file: Path) -> tuple[Memory, str]:
     for root, said in _table(data.get("registries")).items():
         spot = _table(said)
         memory.spots[root] = Spot(
-            **{name: _text(spot.get(name)) for name in ("place", "test", "filter", "sort", "grouping")},
+            **{
+                name: _text(spot.get(name)) for name in ("place", "test", "filter", "sort", "grouping", "run")
+            },
             marked=_texts(spot.get("marked")),
             folded=_texts(spot.get("folded")),
+            terminals=_terminals(spot.get("terminals")),
         )
     return memory, ""
 
@@ -89,11 +99,21 @@ def write_memory(file: Path, text: str) -> None:
     """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = file.with_name(f"{file.name}.{os.getpid()}.new")
-    try:
-        new.write_text(text)
-        new.replace(file)
-    finally:
-        new.unlink(missing_ok=True)
+    with _WRITING:
+        try:
+            new.write_text(text)
+            new.replace(file)
+        finally:
+            new.unlink(missing_ok=True)
+
+
+def _terminals(value: object) -> list[dict[str, object]]:
+    entries = [_table(entry) for entry in value] if isinstance(value, list) else []
+    return [
+        {"machine": _text(entry["machine"]), "test": _text(entry.get("test")), "shape": entry.get("shape")}
+        for entry in entries
+        if _text(entry.get("machine"))
+    ]
 
 
 def _text(value: object) -> str:

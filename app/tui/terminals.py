@@ -120,6 +120,7 @@ def machine_screen(
     *,
     test: str = "",
     saved: Callable[[], None] = lambda: None,
+    shape: object = None,
 ) -> TerminalScreen:
     """Return a screen of terminals in a machine, which is let go of with the last of them.
 
@@ -130,6 +131,7 @@ def machine_screen(
         recording: How its panes are recorded.
         test: The test whose machine it is, if any.
         saved: Called when a new test was saved.
+        shape: How its panes shared the room earlier.
     """
     from app.tui.screens.terminal import TerminalScreen
     from app.tui.terminal.machine_source import MachineTerminals
@@ -146,4 +148,5 @@ def machine_screen(
         test=test,
         new_tests=NewTests(options.location, saved) if options.location is not None else None,
         release=terminals.release,
+        shape=shape,
     )

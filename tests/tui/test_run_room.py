@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from textual.content import Content
 
+from app.engine.house import House
 from app.tui import demo
 from app.tui.app import Workbench
+from app.tui.demo_runs import past_runs
+from app.tui.memory import Memory, Spot, write_memory
 from app.tui.replay import ReplayEngine
 from app.tui.screens.dialogs import Confirm
 from app.tui.screens.jump import Jump
+from app.tui.screens.past_run import PastRunScreen
 from app.tui.screens.run import RunScreen
+from app.tui.screens.terminal import TerminalScreen
 from app.tui.screenshots import WIDE, until
 from app.tui.terminal.local_pty import LocalPty
 from app.tui.widgets.log_view import LogView
@@ -47,6 +52,68 @@ async def select(pilot, run, wanted) -> None:
             return
         await pilot.press("down")
     raise AssertionError("no such test")
+
+
+def workbench(tmp_path, place: str, *, run: str = "", memory, house=None, machines=()) -> Workbench:
+    engine = ReplayEngine(demo.registry(), record=demo.record(tmp_path), folder=tmp_path, released=None)
+    engine.machines.update({name: Guest() for name in machines})
+    if not memory.exists():
+        left = Memory(spots={str(demo.registry().root): Spot(place=place, run=run)})
+        write_memory(memory, left.dump())
+    return Workbench(engine, memory=memory, house=house)
+
+
+async def test_the_last_run_is_shown_again(tmp_path) -> None:
+    runs = past_runs(tmp_path / "house")
+    house = House(runs=runs)
+    app = workbench(tmp_path, "run", run=runs.ids()[0], memory=tmp_path / "memory.json", house=house)
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, PastRunScreen) and app.place == "run")
+        await until(pilot, lambda: app.screen.run_list.count > 0)
+        past = app.screen
+        await pilot.press("escape")
+        await until(pilot, lambda: app.place == "tests")
+        await pilot.press("v")
+        await until(pilot, lambda: app.screen is past)
+        # A new run takes its place.
+        await pilot.press("1", "R")
+        await until(pilot, lambda: app.place == "run" and type(app.screen) is RunScreen)
+    app = workbench(tmp_path, "run", run="gone", memory=tmp_path / "other.json", house=house)
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: any("not there" in n.title for n in app._notifications))
+        await pilot.press("1")
+        await until(pilot, lambda: app.place == "tests")
+
+
+async def test_terminals_are_opened_again_as_they_were(tmp_path) -> None:
+    memory = tmp_path / "memory.json"
+    app = workbench(tmp_path, "tests", memory=memory, machines=["calm-otter"])
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.rows.registry is not None)
+        app.open_terminal("calm-otter")
+        await waiting.until(lambda: isinstance(app.screen, TerminalScreen), "a terminal")
+        await waiting.until(lambda: "guest#" in text(app.screen.panes[0]), "a prompt")
+        await pilot.press("ctrl+g", "quotation_mark")
+        await until(pilot, lambda: len(app.screen.panes) == 2 and app.screen.current is app.screen.panes[1])
+        await pilot.press("ctrl+g", "left_curly_bracket", "ctrl+g", "left_curly_bracket")
+        heights = [pane.outer_size.height for pane in app.screen.panes]
+        assert heights[0] > heights[1]
+        await waiting.until(lambda: app.screen.panes[1].source is not None, "a program")
+        app.leave("")
+        await waiting.until(lambda: app._exit, "the end")
+    app = workbench(tmp_path, "", memory=memory, machines=["calm-otter"])
+    async with app.run_test(size=WIDE) as pilot:
+        await waiting.until(lambda: isinstance(app.screen, TerminalScreen), "the terminals")
+        screen = app.screen
+        await waiting.until(lambda: all("guest#" in text(pane) for pane in screen.panes), "prompts")
+        await until(pilot, lambda: [pane.outer_size.height for pane in screen.panes] == heights)
+        app.leave("")
+        await waiting.until(lambda: app._exit, "the end")
+    # The machine is gone meanwhile: its panes say so.
+    app = workbench(tmp_path, "", memory=memory)
+    async with app.run_test(size=WIDE):
+        await waiting.until(lambda: isinstance(app.screen, TerminalScreen), "the terminals")
+        await waiting.until(lambda: all("enter: again" in pane.told for pane in app.screen.panes), "the end")
 
 
 async def test_terminals_and_consoles_share_the_place_of_the_run(tmp_path) -> None:

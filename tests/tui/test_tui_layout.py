@@ -134,7 +134,8 @@ async def test_panes_have_numbers_that_lead_to_them_and_a_zoom_that_is_kept(tmp_
         await pilot.press("q")
         await until(pilot, memory.exists)
     async with opened(tmp_path, memory=memory) as (app, pilot):
-        await pilot.press("R")
+        await until(pilot, lambda: app.place == "run")
+        await pilot.press("1", "R")
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.run_list.count > 3)
         run = app.screen
         await until(pilot, lambda: app.focused is run.timeline and not run.run_list.region.area)

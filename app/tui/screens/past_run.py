@@ -35,7 +35,6 @@ class PastRunScreen(RunScreen):
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("past-run")
     NAME = "Past run"
     SCOPE = "past-run run panes"
-    PLACE = "runs"
     PURPOSE = (
         "A run as its log tells it: one that is over, or one that another vmbench executes. Nothing of it is "
         "changed here. Once it is over the slider on top leads to any moment of it: the tests, steps and "

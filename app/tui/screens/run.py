@@ -52,8 +52,6 @@ class RunScreen(RoomScreen, ActingScreen):
     )
     NAME = "Run"
     SCOPE = "run panes"
-    PLACE: ClassVar[str] = "run"
-    """Where it is shown."""
     PURPOSE = (
         "A run, live: how far it is, what every machine does, and for the selected test its steps with their "
         "output and its console. Esc goes back to the tests and leaves the run going; v comes back here."
@@ -75,7 +73,7 @@ class RunScreen(RoomScreen, ActingScreen):
 
     def compose(self) -> ComposeResult:
         """Make the panes."""
-        yield PlacesBar(self.PLACE)
+        yield PlacesBar(self.workbench.place)
         yield RunHeader(id="header", markup=False)
         with Container(id="panes"):
             yield RunList(id="run-tests")

@@ -40,6 +40,7 @@ class TerminalScreen(VmScreen):
         test: The test whose machine it is, if any: its steps become markers of recordings.
         new_tests: Where tests go that are recorded; ``None`` where they cannot be.
         release: Called when the last terminal is hung up.
+        shape: How its panes shared the room earlier.
     """
 
     DEFAULT_CSS = """
@@ -64,13 +65,15 @@ class TerminalScreen(VmScreen):
         test: str = "",
         new_tests: NewTests | None = None,
         release: Callable[[], Awaitable[None]] | None = None,
+        shape: object = None,
     ) -> None:
         super().__init__()
         self._prefix = prefix
         self._release = release
+        self.machine = machine
         self.test = test
         seat = Seat(opener, label, machine, recording, test)
-        self.room = TerminalRoom(seat, prefix=prefix, emulator=emulator, new_tests=new_tests)
+        self.room = TerminalRoom(seat, prefix=prefix, emulator=emulator, new_tests=new_tests, shape=shape)
         """Where the panes are."""
 
     def compose(self) -> ComposeResult:

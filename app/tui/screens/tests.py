@@ -456,5 +456,5 @@ class TestsScreen(ActingScreen, PanedScreen):
         if action == "filter":
             return not isinstance(self.focused, Entry)
         if action == "view_run":
-            return self.workbench.session is not None
+            return self.workbench.session is not None or bool(self.workbench.last_run)
         return True

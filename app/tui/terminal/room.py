@@ -18,7 +18,7 @@ class Panes(Container):
     """The room that the panes share.
 
     Args:
-        first: The first pane.
+        first: The first pane, or several as they share the room.
         number: Number of the first pane.
     """
 
@@ -27,9 +27,10 @@ class Panes(Container):
     Panes > Widget { position: absolute; }
     """
 
-    def __init__(self, first: Widget, *, number: int = 1, id: str | None = None) -> None:
-        super().__init__(first, id=id)
-        self.splits: Splits[Widget] = Splits(first)
+    def __init__(self, first: Widget | Splits[Widget], *, number: int = 1, id: str | None = None) -> None:
+        splits = first if isinstance(first, Splits) else Splits(first)
+        super().__init__(*splits.panes, id=id)
+        self.splits: Splits[Widget] = splits
         self.zoomed: Widget | None = None
         self._number = number
         self._names: dict[Widget, Content] = {}

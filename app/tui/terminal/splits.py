@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
@@ -11,6 +11,11 @@ from textual.geometry import Region
 Direction = Literal["right", "below"]
 P = TypeVar("P", bound=Hashable)
 
+Shape = dict[str, object]
+"""A tree of splits as JSON takes it."""
+
+DEEPEST = 20
+"""Splits within splits that a shape may have."""
 LEAST = 0.1
 """Share that each of two neighbours keeps, at least, of what both have."""
 
@@ -90,6 +95,26 @@ class Splits(Generic[P]):
         _arrange(self._root, Region(0, 0, width, height), places, [])
         return places
 
+    # what is kept for the next start
+
+    def shape(self, name: Callable[[P], str]) -> Shape:
+        """Return the tree as JSON takes it, with names for the panes."""
+        return _shape(self._root, name)
+
+    @classmethod
+    def shaped(cls, shape: object, make: Callable[[str], P]) -> Splits[P]:
+        """Return what has a shape, with panes made from their names.
+
+        Raises:
+            ValueError: it is no shape.
+        """
+        root = _shaped(shape, make)
+        if not isinstance(root, _Split) or not root.parts:
+            raise ValueError("no shape")
+        found = cls.__new__(cls)
+        found._root = root
+        return found
+
     # moving rules
 
     def rules(self, width: int, height: int) -> list[Rule[P]]:
@@ -129,6 +154,29 @@ class Splits(Generic[P]):
     def even(self) -> None:
         """Give neighbours the same room."""
         _even(self._root)
+
+
+def _shape(split: _Split[P], name: Callable[[P], str]) -> Shape:
+    parts = [_shape(part, name) if isinstance(part, _Split) else name(part) for part in split.parts]
+    return {"direction": split.direction, "shares": [round(s, 3) for s in split.shares], "parts": parts}
+
+
+def _shaped(shape: object, make: Callable[[str], P], depth: int = 0) -> P | _Split[P]:
+    if isinstance(shape, str):
+        return make(shape)
+    if not isinstance(shape, dict) or depth > DEEPEST:
+        raise ValueError("no shape")
+    direction, parts, shares = (shape.get(key) for key in ("direction", "parts", "shares"))
+    if (
+        direction not in ("right", "below")
+        or not isinstance(parts, list)
+        or not isinstance(shares, list)
+        or len(parts) != len(shares)
+        or not all(isinstance(share, int | float) and share > 0 for share in shares)
+    ):
+        raise ValueError("no shape")
+    inner = [_shaped(part, make, depth + 1) for part in parts]
+    return _Split("right" if direction == "right" else "below", inner, [float(share) for share in shares])
 
 
 def _panes(split: _Split[P]) -> list[P]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -31,7 +32,7 @@ from app.tui.terminal.pane import Opener, TerminalPane
 from app.tui.terminal.prompts import commands_of
 from app.tui.terminal.recording import Recording
 from app.tui.terminal.room import Panes
-from app.tui.terminal.splits import Direction
+from app.tui.terminal.splits import Direction, Shape, Splits
 from registry.location import Location
 
 PURPOSE = (
@@ -40,6 +41,7 @@ PURPOSE = (
 )
 
 _CONSOLE = "console"
+_HOST = "host"
 _NEW_TEST = "new test"
 _WIDE = 100
 """Columns from which on one more pane goes beside another and not below it."""
@@ -82,6 +84,7 @@ class TerminalRoom(Panes):
         prefix: The prefix key.
         emulator: Name of what terminals are emulated by.
         new_tests: Where tests go that are recorded; ``None`` where they cannot be.
+        shape: How terminals in the seat shared the room earlier; what is no shape counts as none.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -107,6 +110,7 @@ class TerminalRoom(Panes):
         prefix: str = PREFIX,
         emulator: str = "pyte",
         new_tests: NewTests | None = None,
+        shape: object = None,
         id: str | None = None,
     ) -> None:
         self._prefix = prefix
@@ -124,12 +128,13 @@ class TerminalRoom(Panes):
         """Whether what is typed goes to every pane."""
         self.on_zoom: Callable[[Widget], None] = self.zoom
         """Gives a pane the whole screen, and back."""
-        super().__init__(self.make_pane(first) if isinstance(first, Seat) else first, number=number, id=id)
+        self._kinds: dict[Widget, str] = {}
+        super().__init__(self._begin(first, shape), number=number, id=id)
         self._actions: dict[str, Callable[[TerminalPane], object]] = {
             "choose": self._choose,
             "open_console": self._open_console,
             "ask_command": self._ask_command,
-            "open_host": lambda pane: self._add(host_shell, "host", pane),
+            "open_host": lambda pane: self._add(host_shell, _HOST, pane),
             "split_right": lambda pane: self._add(None, "", pane, "right"),
             "split_below": lambda pane: self._add(None, "", pane, "below"),
             "next_pane": lambda pane: self.focus_pane(1),
@@ -150,6 +155,25 @@ class TerminalRoom(Panes):
             "help": lambda pane: self._help(),
             "leave": lambda pane: self.post_message(self.LeaveAsked()),
         }
+
+    def _begin(self, first: Seat | Widget, shape: object) -> Widget | Splits[Widget]:
+        if not isinstance(first, Seat):
+            return first
+        seat = first
+
+        def make(kind: str) -> Widget:
+            if kind == _CONSOLE and seat.machine is not None:
+                return self.make_pane(seat, seat.machine.console, _CONSOLE)
+            return self.make_pane(seat, host_shell, _HOST) if kind == _HOST else self.make_pane(seat)
+
+        if shape is not None:
+            with contextlib.suppress(ValueError):
+                return Splits.shaped(shape, make)
+        return self.make_pane(seat)
+
+    def shape(self) -> Shape:
+        """Return how the terminals share the room, for the next start; commands are shells then."""
+        return self.splits.shape(lambda pane: self._kinds.get(pane, "shell"))
 
     def on_mount(self) -> None:
         """Take keys where they arrive."""
@@ -177,6 +201,8 @@ class TerminalRoom(Panes):
             label = what if opener is host_shell else f"{seat.label} {what}"
         pane = TerminalPane(opener, label=label, prefix=self._prefix, emulator=self._emulator)
         self._seats[pane] = seat
+        if what in (_CONSOLE, _HOST):
+            self._kinds[pane] = what
         if what == _NEW_TEST:
             self._capture(pane)
         elif seat.recording is not None and seat.recording.always:
@@ -542,6 +568,7 @@ class TerminalRoom(Panes):
         await pane.remove()
         if isinstance(pane, TerminalPane):
             self._seats.pop(pane, None)
+            self._kinds.pop(pane, None)
         self._names.pop(pane, None)
         self.place()
 

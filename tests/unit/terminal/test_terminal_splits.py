@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from textual.geometry import Region
@@ -55,3 +58,41 @@ def test_panes_never_overlap_and_fill_the_height(chosen) -> None:
     for number, place in enumerate(places):
         assert place in room
         assert not any(place.overlaps(other) for other in places[number + 1 :])
+
+
+def test_rules_are_moved_and_shares_are_kept() -> None:
+    splits = Splits("a")
+    splits.add("a", "b", "right")
+    splits.add("b", "c", "below")
+    beside, below = splits.rules(81, 20)
+    assert (beside.region.x, below.region.y) == (40, 10)
+    splits.move(beside, 20, 0)
+    assert splits.arrange(81, 20)["a"].width == 20
+    assert splits.grow("c", "below", 0.1) and splits.arrange(81, 20)["c"].height == 12
+    assert not splits.grow("a", "below", 0.1)
+    splits.move(beside, 5000, 0)
+    assert splits.arrange(81, 20)["b"].width >= 8
+    again = Splits.shaped(json.loads(json.dumps(splits.shape(str))), str)
+    assert again.arrange(81, 20) == splits.arrange(81, 20)
+    splits.even()
+    assert splits.arrange(81, 20)["a"].width == 40
+
+
+def test_what_is_no_shape_is_refused() -> None:
+    deep: object = "a"
+    for _ in range(50):
+        deep = {"direction": "right", "shares": [1], "parts": [deep]}
+    fine = {"direction": "right", "shares": [1, 2], "parts": ["a", "b"]}
+    bad = [
+        3,
+        None,
+        [],
+        "a",
+        deep,
+        {**fine, "shares": [1]},
+        {**fine, "shares": [1, -1]},
+        {**fine, "parts": [1, 2]},
+    ]
+    for shape in [*bad, {**fine, "direction": "up"}, {"direction": "right", "shares": [], "parts": []}]:
+        with pytest.raises(ValueError, match="no shape"):
+            Splits.shaped(shape, str)
