@@ -573,6 +573,7 @@ async def test_keys_can_be_remapped_by_their_ids(tmp_path) -> None:
         assert names(engine) == [ALL]
 
 
+@pytest.mark.reports
 async def test_a_pane_that_cannot_draw_is_reported_and_the_rest_goes_on(tmp_path, monkeypatch) -> None:
     async with opened(tmp_path) as (app, _engine, pilot, _):
         tests = app.tests_screen.test_list
