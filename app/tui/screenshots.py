@@ -180,6 +180,8 @@ async def _pinned(pilot: Pilot[int], engine: ReplayEngine) -> None:
 
 async def _jump(pilot: Pilot[int], engine: ReplayEngine) -> None:
     await _finished(pilot, engine)
+    workbench_of(pilot).clear_notifications()
+    await pilot.pause()
     await pilot.press("semicolon")
 
 
