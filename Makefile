@@ -22,11 +22,11 @@ setup: environment ## Install what is missing, make .venv, build the tiny guest
 environment:
 	@tools/setup.sh
 
-.PHONY: browser
-browser:
-	@tools/browser.sh
+.PHONY: test-programs
+test-programs:
+	@tools/test_programs.sh
 
-test: lint browser ## Check everything: format, lint, types, imports, tests
+test: lint test-programs ## Check everything: format, lint, types, imports, tests
 	@$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal $(TESTS)
 
 lint: environment ## Check format, lint, types and import contracts
