@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backends.base import BackendError, InUse, MachineState, MachineTimeout, UnknownMachine, WrongState
+from backends.files import replace_text
 from backends.names import ID_PATTERN, random_id
 from backends.process import ProcessIdentity, this_process
 
@@ -120,9 +121,21 @@ class MachineFolder:
         self.record = record
 
     def update(self, **changes: object) -> MachineRecord:
-        """Change the record, in memory and atomically on disk; what others changed meanwhile stays."""
+        """Change the record, in memory and atomically on disk; what others changed meanwhile stays.
+
+        Raises:
+            FileNotFoundError: the folder is gone.
+            BackendError: the record cannot be written; what was there stays.
+        """
         self.record = dataclasses.replace(self.reread(), **changes)  # type: ignore[arg-type]
-        write_record(self.path, self.record)
+        try:
+            write_record(self.path, self.record)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise BackendError(
+                f"cannot write {self.path / RECORD}: {error.strerror or error}", remedy="free some disk space"
+            ) from error
         return self.record
 
     def reread(self) -> MachineRecord:
@@ -404,10 +417,7 @@ async def held(lock: Path, what: str, *, timeout: float) -> AsyncIterator[None]:
 
 def write_record(folder: Path, record: MachineRecord) -> None:
     """Write a machine's record atomically."""
-    temporary = folder / f"{RECORD}.new"
-    temporary.touch(mode=0o600)
-    temporary.write_text(record.to_json())
-    temporary.replace(folder / RECORD)
+    replace_text(folder / RECORD, record.to_json())
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import platform
 import sys
@@ -16,6 +15,7 @@ import click
 from app import __version__
 from app.settings import SettingsError
 from backends.base import BackendError, HostNotAble
+from backends.files import FULL
 from registry.location import RegistryError
 
 FAILURES = 1
@@ -99,11 +99,16 @@ def silence_stdout() -> None:
 def _unexpected(error: BaseException) -> int:
     """Write a report about a fault of vmbench's own and say where it is."""
     summary = f"{type(error).__name__}: {error}".splitlines()[0]
+    if isinstance(error, OSError) and error.errno in FULL:
+        from app.paths import user_paths
+
+        paths = user_paths()
+        what = "" if error.filename is None else f" {error.filename}"
+        folders = f"{paths.state}, {paths.cache} and {paths.config}"
+        report(f"cannot write{what}: {error.strerror}", f"free some disk space; vmbench writes to {folders}")
+        return FAILURES
     if isinstance(error, OSError) and error.filename is not None:
         report(f"{error.filename}: {error.strerror}", "see that the path exists and that you may use it")
-        return FAILURES
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        report(f"cannot write: {error.strerror}", "free some disk space")
         return FAILURES
     text = "\n".join(
         [

@@ -16,7 +16,6 @@ import asyncio
 import contextlib
 import fcntl
 import json
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +23,8 @@ from pathlib import Path
 
 from app.engine.memory import available_memory, default_reserve, resident_memory
 from app.engine.offload import off_loop, unbroken
+from backends.base import BackendError
+from backends.files import replace_text
 from backends.process import ProcessIdentity, this_process
 from backends.store import RECORD, MachineRecord
 
@@ -140,6 +141,8 @@ class Ledger:
         self._file = folder / "leases.json"
         self._lock = folder / "leases.lock"
         self._available = available
+        self._gone: set[str] = set()
+        """Dropped leases that may still be in the file, as on a full disk."""
 
     def room(self, reserve: int) -> int:
         """Return the MiB that are left for one more machine."""
@@ -151,7 +154,19 @@ class Ledger:
 
         Returns:
             ``None`` when it is a lease now, else the MiB that are free.
+
+        Raises:
+            BackendError: the file cannot be written.
         """
+        try:
+            return self._admit(wanted, reserve)
+        except OSError as error:
+            raise BackendError(
+                f"cannot write {self._file}: {error.strerror or error}",
+                remedy="free some disk space, or point VMBENCH_STATE to a folder you can write to",
+            ) from error
+
+    def _admit(self, wanted: Entry, reserve: int) -> int | None:
         with self._locked() as entries:
             if wanted.id not in entries:
                 entries[wanted.id] = wanted
@@ -164,15 +179,16 @@ class Ledger:
             return room
 
     def put(self, entry: Entry) -> None:
-        """Change a lease, if it was not dropped meanwhile."""
-        with self._locked() as entries:
+        """Change a lease, if it was not dropped meanwhile; a full disk leaves it as it is."""
+        with contextlib.suppress(OSError), self._locked() as entries:
             if entry.id in entries:
                 entries[entry.id] = replace(entry, waiting=False)
 
     def drop(self, id_: str) -> None:
-        """Drop a lease or request."""
-        with self._locked() as entries:
-            entries.pop(id_, None)
+        """Drop a lease or request; where that cannot be written, the next change of the file does it."""
+        self._gone.add(id_)
+        with contextlib.suppress(OSError), self._locked():
+            pass
 
     def _room(self, entries: dict[str, Entry], reserve: int) -> int:
         untouched = sum(max(0, e.memory - _touched(e)) for e in entries.values() if not e.waiting)
@@ -186,12 +202,14 @@ class Ledger:
             fcntl.flock(lock, fcntl.LOCK_EX)
             before = self._read()
             alive = {owner: owner.alive() for owner in {e.owner for e in before.values()}}
-            entries = {id_: e for id_, e in before.items() if alive[e.owner]}
+            gone = set(self._gone)
+            entries = {id_: e for id_, e in before.items() if alive[e.owner] and id_ not in gone}
             try:
                 yield entries
             finally:
                 if entries != before:
                     self._write(entries)
+                self._gone -= gone
 
     def _read(self) -> dict[str, Entry]:
         try:
@@ -205,9 +223,7 @@ class Ledger:
         return {e.id: e for e in entries}
 
     def _write(self, entries: dict[str, Entry]) -> None:
-        new = self._file.with_suffix(f".{os.getpid()}.new")
-        new.write_text(json.dumps([asdict(e) for e in entries.values()]))
-        new.replace(self._file)
+        replace_text(self._file, json.dumps([asdict(e) for e in entries.values()]))
 
 
 def _touched(entry: Entry) -> int:

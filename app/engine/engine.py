@@ -8,6 +8,7 @@ import difflib
 import importlib.metadata
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -33,6 +34,8 @@ from backends.base import Backend, BackendError, Machine, PhaseSink, UnknownMach
 from backends.snapshots import SnapshotStore
 from registry.model import Keep, Registry
 
+LEAST_ROOM = 64 << 10
+"""Bytes that a run needs to begin."""
 MOST_WORDS = 8
 """Names and filters that a run's selection is told with, at most."""
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -150,6 +153,7 @@ class Engine:
             folder = await writer.run(_make_run_folder, self._runs_folder)
             log = EventLog(folder / LOG_NAME, writer, masker=masker)
             await log.open()
+            await writer.run(_see_room, folder)
         except OSError as error:
             await writer.close()
             raise BackendError(
@@ -342,6 +346,21 @@ def _make_run_folder(runs: Path) -> Path:
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
             return folder
+
+
+def _see_room(folder: Path) -> None:
+    """See that a run's first events have room; where not, its folder goes again.
+
+    Raises:
+        OSError: they have none.
+    """
+    probe = folder / ".room"
+    try:
+        probe.write_bytes(bytes(LEAST_ROOM))
+        probe.unlink()
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _version() -> str:

@@ -17,6 +17,7 @@ from app.engine.api import LastResult
 from app.engine.events import MachineKept, Outcome, RunFinished, RunStarted, TestFinished
 from app.engine.log import LOG_NAME, log_is_live, replay
 from app.engine.offload import Turns
+from backends.files import replace_text
 
 SUMMARY_NAME = "run.json"
 KEPT_RUNS = 10_000
@@ -78,9 +79,7 @@ def write_summary(folder: Path, started: RunStarted, time: float, finished: RunF
         "selection": started.selection,
         "finished": asdict(finished),
     }
-    new = folder / f"{SUMMARY_NAME}.new"
-    new.write_text(json.dumps(data, indent=1))
-    new.replace(folder / SUMMARY_NAME)
+    replace_text(folder / SUMMARY_NAME, json.dumps(data, indent=1))
 
 
 def list_runs(runs: Path) -> list[RunSummary]:

@@ -50,6 +50,7 @@ from app.engine.steps import (
 )
 from app.logs.times import beside
 from backends.base import Backend, BackendError, Machine, MachineDied, MachineRequest, MachineState
+from backends.files import FULL, replace_text
 from backends.wishes import wish_of
 from registry.model import Keep, Service, Step, Test
 
@@ -187,7 +188,7 @@ class TestRunner:
         told, steps = around.masker.of(finished), around.masker.of(end.steps)
         text = json.dumps(asdict(told) | {"steps": [asdict(s) for s in steps]}, indent=1)
         with contextlib.suppress(OSError):
-            await self._around.writer.run((self._folder / "result.json").write_text, text)
+            await self._around.writer.run(replace_text, self._folder / "result.json", text)
         return finished
 
 
@@ -603,7 +604,10 @@ class _Attempt:
         return f"{self._name} {end.outcome}: {end.message}"[:300]
 
     async def _report(self, error: Exception) -> str:
-        """Write an unexpected error down for whoever mends vmbench, and say where."""
+        """Write an unexpected error down for whoever mends vmbench, and say where; a full disk is none."""
+        if isinstance(error, OSError) and error.errno in FULL:
+            where = error.filename or self._folder
+            return f"cannot write {where}: {error.strerror} (try: free some disk space)"
         path = self._folder / "internal-error.txt"
         text = self._around.masker.text("".join(traceback.format_exception(error)))
         with contextlib.suppress(OSError):

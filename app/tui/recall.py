@@ -8,6 +8,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backends.files import replace_text
+
 if TYPE_CHECKING:
     from app.logs.match import Pattern
 
@@ -61,10 +63,7 @@ class Recall:
                 kind: [[entry.text, entry.regex, entry.case] for entry in entries]
                 for kind, entries in self._kept.items()
             }
-            fresh = self._path.with_suffix(".new")
-            fresh.write_text(json.dumps(data))
-            fresh.chmod(0o600)
-            fresh.replace(self._path)
+            replace_text(self._path, json.dumps(data))
 
     def _read(self) -> dict[str, list[Pattern]]:
         if self._path is None:

@@ -333,7 +333,7 @@ class QemuMachine:
         # Another vmbench may have stopped it, and noted so.
         if self._held.reread().state in LIVE and self.folder.exists():
             ended = MachineState.STOPPED if self._stopping else MachineState.DIED
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, BackendError):
                 self._held.update(state=ended, process=None)
 
     async def _until(self, deadline: float, wanted: Awaitable[T], what: str) -> T:
@@ -723,7 +723,9 @@ class QemuMachine:
         self._note_stopped()
 
     def _note_stopped(self) -> None:
-        if self.state is not MachineState.STOPPED and self.folder.exists():
+        if self.state is MachineState.STOPPED or not self.folder.exists():
+            return
+        with contextlib.suppress(BackendError):  # it has ended, and whoever looks sees that
             self._held.update(state=MachineState.STOPPED, process=None, ssh_port=None)
 
     async def _kill(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import shutil
 from pathlib import Path
 
 from qemu.qmp import QMPClient
@@ -19,6 +20,9 @@ POLL = 0.002
 BANDWIDTH = 1 << 40
 """Bytes a second: QEMU's default would throttle to the speed of a network."""
 
+FULL_BELOW = 64 << 10
+"""Bytes free on a disk on which a stream of whole pages found no more room."""
+
 
 async def save(client: QMPClient, target: Path, *, shared: bool) -> None:
     """Write the state of a guest that stands still to ``target``.
@@ -29,7 +33,15 @@ async def save(client: QMPClient, target: Path, *, shared: bool) -> None:
     await _set_up(client, shared=shared)
     await client.execute("migrate-set-parameters", {"max-bandwidth": BANDWIDTH})
     await client.execute("migrate", {"uri": f"exec:cat > {shlex.quote(str(target))}"})
-    await _finish(client, f"cannot write {target}")
+    try:
+        await _finish(client, f"cannot write {target}")
+    except BackendError as error:
+        # QEMU tells of a broken pipe; what broke it is the disk.
+        if shutil.disk_usage(target.parent).free < FULL_BELOW:
+            raise BackendError(
+                f"cannot write {target}: no space left on the disk", remedy="free some disk space"
+            ) from error
+        raise
 
 
 async def load(client: QMPClient, source: Path, *, shared: bool) -> None:

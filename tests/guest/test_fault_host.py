@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +15,8 @@ from backends.qemu.backend import make_backends
 from backends.qemu.machine import QemuMachine
 from backends.snapshots import SnapshotStore
 from backends.store import MachineStore
+from tests.real_user import User
+from tests.small_disk import fill, litter, small_disk
 
 Boot = Callable[..., Awaitable[QemuMachine]]
 BENCH = Path(__file__).resolve().parents[1] / "bench" / "fault_kill.py"
@@ -39,47 +40,37 @@ def test_killed_at_random_moments_nothing_leaks_and_nothing_kept_is_lost(
 
 
 @pytest.fixture
-def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A file system of as many MiB as the test is parametrised with."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={request.param}m,mode=700", "vmbench-test", str(folder)]
-    if subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        pytest.skip("no file system may be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with small_disk(tmp_path / "small", request.param) as folder:
+        yield folder
 
 
-@pytest.mark.parametrize("small_disk", [60], indirect=True)
+@pytest.mark.parametrize("disk", [60], indirect=True)
 async def test_a_full_disk_while_saving_leaves_the_old_state(
-    boot: Boot, snapshots: SnapshotStore, small_disk: Path
+    boot: Boot, snapshots: SnapshotStore, disk: Path
 ) -> None:
     machine = await boot(disk=16)
     await machine.exec("echo kept | tee /data/mark >/tmp/mark; head -c 80000000 /dev/urandom >/tmp/ram")
-    snapshots.root = small_disk
-    small = SnapshotStore(small_disk)
+    snapshots.root = disk
+    small = SnapshotStore(disk)
     for _ in range(2):
         with pytest.raises(BackendError) as caught:
             await machine.save("big")
         assert "space" in f"{caught.value.message} {caught.value.remedy}" or "full" in caught.value.remedy
-        assert small.records() == [] and list(small_disk.iterdir()) == [], "no half snapshot is left"
+        assert small.records() == [] and list(disk.iterdir()) == [], "no half snapshot is left"
         assert machine.state is MachineState.RUNNING
         assert (await machine.exec("cat /data/mark /tmp/mark")).stdout == b"kept\nkept\n"
     await machine.exec("rm /tmp/ram; echo 3 >/proc/sys/vm/drop_caches")
-    snapshots.root = small_disk.parent / "snapshots"
+    snapshots.root = disk.parent / "snapshots"
     await machine.save("fits")
     assert [r.name for r in snapshots.records()] == ["fits"]
 
 
-@pytest.mark.parametrize("small_disk", [200], indirect=True)
-async def test_a_full_disk_while_making_a_machine_leaves_none(
-    image_store: ImageStore, small_disk: Path
-) -> None:
-    filler = small_disk / "filler"
-    with filler.open("wb") as file, pytest.raises(OSError, match="No space"):
-        while True:
-            file.write(b"x" * (1 << 20))
-    store = MachineStore(small_disk / "machines")
+@pytest.mark.parametrize("disk", [200], indirect=True)
+async def test_a_full_disk_while_making_a_machine_leaves_none(image_store: ImageStore, disk: Path) -> None:
+    filler = fill(disk)
+    store = MachineStore(disk / "machines")
     backend = make_backends(store, image_store, "tcg")["microvm"]
     with pytest.raises(BackendError) as caught:
         await backend.create(MachineRequest())
@@ -89,3 +80,24 @@ async def test_a_full_disk_while_making_a_machine_leaves_none(
     machine = await backend.create(MachineRequest())
     await machine.remove()
     await backend.close()
+
+
+@pytest.mark.parametrize("disk", [160], indirect=True)
+def test_a_machine_outlives_a_full_disk_of_all_that_vmbench_keeps(user: User, disk: Path) -> None:
+    (disk / "templates").symlink_to(Path(user.environ["VMBENCH_STATE"]) / "templates")
+    user.environ["VMBENCH_STATE"] = str(disk)
+    machine = user.run("up").stdout.strip()
+    filler = fill(disk)
+    refused = user.run("snapshot", "save", machine, "none", code=1)
+    assert f"{disk}/snapshots/" in refused.stderr and "free some disk space" in refused.stderr
+    assert list((disk / "snapshots").iterdir()) == []
+    assert user.run("exec", machine, "--", "echo", "lives").stdout == "lives\n"
+    user.run("stop", machine)
+    refused = user.run("start", machine, code=1)
+    assert f"cannot write {disk}/machines/{machine}/" in refused.stderr
+    assert litter(disk) == []
+    filler.unlink()
+    user.run("start", machine)
+    assert user.run("exec", machine, "--", "echo", "lives").stdout == "lives\n"
+    user.run("rm", "-y", machine)
+    assert user.run("snapshot", "list", "--json").stdout.strip() in ("[]", '{"snapshots": []}')
