@@ -79,7 +79,7 @@ async def settled(pilot) -> None:
     await until(all_read, "the end of what is printed")
     await pilot.pause()
     for pane in pilot.app.screen.panes:
-        pane._paint()
+        pane.paint()
     await pilot.pause()
 
 
