@@ -204,8 +204,7 @@ def test_a_day_at_the_workbench(user: User) -> None:
         assert terminal.exit_code() == 0
 
     with day.at(user) as terminal:
-        terminal.wait("disk+ram")
-        assert "bill" in terminal.text()
+        terminal.wait(lambda text: "disk+ram" in text and "bill" in text)
         day.press(terminal, "1")
         screen = terminal.wait("8 of 10 tests")
         assert "1 marked" in screen and "shop" in screen

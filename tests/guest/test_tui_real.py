@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.real_user import User
+from tests.real_user import User, until
 
 REGISTRY = """
 [[tests]]
@@ -43,8 +43,8 @@ def test_leaving_a_run_leaves_no_machine(user: User) -> None:
     with user.terminal() as terminal:
         terminal.wait("3 tests")
         terminal.type("/endless\rR")
-        terminal.wait("│ begun")
-        assert len(user.store.records()) == 1
+        until(lambda: len(user.store.records()) == 1, "a machine is at work")
+        terminal.wait("1 machine at work")
         terminal.type("q")
         terminal.wait("Quit while a run is going on?")
         terminal.type("y")

@@ -45,6 +45,11 @@ class VmScreen(Contained, Screen[None]):
         assert isinstance(self.app, Workbench)
         return self.app
 
+    @property
+    def on_top(self) -> bool:
+        """Whether it is seen and takes keys; safe to ask while places switch, when there may be none."""
+        return self.app.screen_stack[-1:] == [self]
+
     def why_not(self, action: str) -> str:
         """Say why an action cannot be done now; empty when it can.
 

@@ -130,7 +130,7 @@ class ImagesScreen(VmScreen):
         self.look()
 
     def _look_again(self) -> None:
-        if self.app.screen is self:
+        if self.on_top:
             self.look()
 
     @property
@@ -221,7 +221,7 @@ class ImagesScreen(VmScreen):
         return words + told.detail
 
     def _tick(self) -> None:
-        if self.busy and self.app.screen is self:
+        if self.busy and self.on_top:
             self._show_facts()
 
     # working

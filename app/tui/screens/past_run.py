@@ -92,7 +92,7 @@ class PastRunScreen(RunScreen):
     # time
 
     def _play(self) -> None:
-        if self.playing and self.app.screen is self:
+        if self.playing and self.on_top:
             moment = self.past.state.mono + FRAME * self.speed
             if moment >= self.past.length:
                 self.playing = False

@@ -133,7 +133,7 @@ class RunScreen(RoomScreen, ActingScreen):
         self.room_changed()
 
     def _tick(self) -> None:
-        if self.session.active and self.app.screen is self:
+        if self.session.active and self.on_top:
             self.query_one(RunHeader).show(self.session)
             self.run_list.refresh_clocks()
             self.timeline.refresh_clocks()

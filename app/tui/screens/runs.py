@@ -86,7 +86,7 @@ class RunsScreen(VmScreen):
         self.look()
 
     def _look_again(self) -> None:
-        if self.app.screen is self:
+        if self.on_top:
             self.look()
 
     @property

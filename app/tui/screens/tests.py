@@ -179,7 +179,7 @@ class TestsScreen(ActingScreen, PanedScreen):
 
     def _tick(self) -> None:
         session = self.workbench.session
-        if session is not None and session.active and self.app.screen is self:
+        if session is not None and session.active and self.on_top:
             self.query_one(StatusStrip).show(session)
 
     # parts

@@ -49,7 +49,7 @@ class Gauge(Contained, Static):
     def look(self) -> None:
         """Tell the figures, unless a key waits for its paint: that comes first."""
         feel = self.workbench.feel
-        if feel is None or feel.waiting or self.app.screen is not self.screen:
+        if feel is None or feel.waiting or self.app.screen_stack[-1:] != [self.screen]:
             return
         figures = feel.figures()
         if figures is None:
