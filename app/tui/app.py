@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from app.tui.screens.run import RunScreen
     from app.tui.screens.terminal import TerminalScreen
     from app.tui.terminal.recording import Recording
-    from app.tui.terminal.terminal_room import NewTests, Seat
+    from app.tui.terminal.seat import NewTests, Seat
     from app.tui.user_themes import UserThemes
     from app.tui.walk_in import Walk
     from backends.base import Machine
@@ -845,7 +845,7 @@ class Workbench(Contained, BaseApp):
 
     def new_tests(self) -> NewTests | None:
         """Return where tests go that are recorded."""
-        from app.tui.terminal.terminal_room import NewTests
+        from app.tui.terminal.seat import NewTests
 
         location = self.terminals.location
         return NewTests(location, self._reread) if location is not None else None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from app.tui.screens.terminal import TerminalScreen
     from app.tui.terminal.recording import Recording
-    from app.tui.terminal.terminal_room import Seat
+    from app.tui.terminal.seat import Seat
     from backends.base import Machine
     from registry.location import Location
 
@@ -106,7 +106,7 @@ def machine_seat(
 ) -> Seat:
     """Return what terminals in a machine are opened in; ``machine`` of it is let go of after the last."""
     from app.tui.terminal.machine_source import MachineTerminals
-    from app.tui.terminal.terminal_room import Seat
+    from app.tui.terminal.seat import Seat
 
     terminals = MachineTerminals(adopt, machine)
     return Seat(terminals.open, machine, terminals, recording, test)
@@ -135,7 +135,7 @@ def machine_screen(
     """
     from app.tui.screens.terminal import TerminalScreen
     from app.tui.terminal.machine_source import MachineTerminals
-    from app.tui.terminal.terminal_room import NewTests
+    from app.tui.terminal.seat import NewTests
 
     terminals = MachineTerminals(adopt, machine)
     return TerminalScreen(

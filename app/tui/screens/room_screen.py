@@ -15,8 +15,9 @@ from app.tui.layout import PanedScreen
 from app.tui.run_session import RunSession
 from app.tui.screens.dialogs import Confirm
 from app.tui.screens.log_screen import LogScreen
+from app.tui.terminal.seat import Seat
 from app.tui.terminal.splits import Direction
-from app.tui.terminal.terminal_room import Seat, TerminalRoom
+from app.tui.terminal.terminal_room import TerminalRoom
 from app.tui.widgets.log_view import LogView
 
 _WIDE = 100

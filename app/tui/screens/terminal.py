@@ -19,8 +19,9 @@ from app.tui.screens.dialogs import Confirm
 from app.tui.terminal.machine_source import MachineTerminals
 from app.tui.terminal.pane import Opener, TerminalPane
 from app.tui.terminal.recording import Recording
+from app.tui.terminal.seat import NewTests, Seat
 from app.tui.terminal.splits import Direction
-from app.tui.terminal.terminal_room import PURPOSE, NewTests, Seat, TerminalRoom
+from app.tui.terminal.terminal_room import PURPOSE, TerminalRoom
 from app.tui.widgets.gauge import Gauge
 
 

@@ -76,6 +76,34 @@ class Panes(Container):
         if name is not None:
             pane.border_title = Content.assemble((f"{number} ", "dim"), name)
 
+    # panes
+
+    async def put(self, beside: Widget, fresh: Widget, direction: Direction) -> None:
+        """Show one more pane beside or below another, and go to it."""
+        self.zoomed = None
+        self.splits.add(beside, fresh, direction)
+        await self.mount(fresh)
+        self.place()
+        self.screen.set_focus(fresh)
+
+    def focus_pane(self, step: int) -> None:
+        """Go to another pane; what was maximised is then that one."""
+        panes, current = self.all_panes, self.screen.focused
+        place = panes.index(current) if current in panes else 0
+        self.go_to(panes[(place + step) % len(panes)])
+
+    def go_to(self, target: Widget) -> None:
+        """Focus a pane; what was maximised is then that one."""
+        if self.zoomed is not None:
+            self.zoomed = target
+            self.place()
+        self.screen.set_focus(target)
+
+    def zoom(self, pane: Widget) -> None:
+        """Give a pane all the room, and back."""
+        self.zoomed = pane if self.zoomed is None and len(self.all_panes) > 1 else None
+        self.place()
+
     # sizes
 
     def grow(self, pane: Widget, direction: Direction, steps: int) -> bool:

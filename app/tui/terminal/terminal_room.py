@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from textual import events, on, work
+from textual import events, on
 from textual.binding import BindingType
 from textual.message import Message
 from textual.widget import Widget
 
-from app.engine.events import Outcome
 from app.engine.recorded import RECORDING_SHELL
 from app.engine.state import StepState
 from app.setting_kinds import prefix_name
@@ -22,18 +19,13 @@ from app.tui import keymap
 from app.tui.screens.choices import Ask, Choice, Choose
 from app.tui.screens.dialogs import Confirm, Help
 from app.tui.screens.jump import Jump, Target
-from app.tui.screens.new_test import NewTestScreen
-from app.tui.terminal.ansi_rows import screen_text
-from app.tui.terminal.cast import CastWriter
-from app.tui.terminal.cast_file import CastError, read_cast
 from app.tui.terminal.direct import Keyboard
-from app.tui.terminal.machine_source import MachineTerminals, host_shell
+from app.tui.terminal.machine_source import host_shell
 from app.tui.terminal.pane import Opener, TerminalPane
-from app.tui.terminal.prompts import commands_of
-from app.tui.terminal.recording import Recording
+from app.tui.terminal.recorded_panes import RecordedPanes
 from app.tui.terminal.room import Panes
+from app.tui.terminal.seat import NewTests, Seat
 from app.tui.terminal.splits import Direction, Shape, Splits
-from registry.location import Location
 
 PURPOSE = (
     "Terminals in a machine. Every key reaches the program in the focused pane; the prefix key and then "
@@ -45,34 +37,6 @@ _HOST = "host"
 _NEW_TEST = "new test"
 _WIDE = 100
 """Columns from which on one more pane goes beside another and not below it."""
-
-
-@dataclass(frozen=True)
-class NewTests:
-    """Where new tests go."""
-
-    location: Location
-    saved: Callable[[], None]
-    """Called when one was saved."""
-
-
-@dataclass(frozen=True, eq=False)
-class Seat:
-    """What terminals are opened in.
-
-    Attributes:
-        opener: Opens one more shell in it.
-        label: What that is.
-        machine: The machine that it is, for its console and for commands; ``None`` where there is none.
-        recording: How panes are recorded; ``None`` where they cannot be.
-        test: The test whose machine it is, if any: its steps become markers of recordings.
-    """
-
-    opener: Opener
-    label: str
-    machine: MachineTerminals | None = None
-    recording: Recording | None = None
-    test: str = ""
 
 
 class TerminalRoom(Panes):
@@ -115,13 +79,10 @@ class TerminalRoom(Panes):
     ) -> None:
         self._prefix = prefix
         self._emulator = emulator
-        self._new_tests = new_tests
         self._seats: dict[TerminalPane, Seat] = {}
+        self.recorded = RecordedPanes(self, self._seats, new_tests)
         self._opened: dict[Seat, int] = {}
-        self._captured: TerminalPane | None = None
-        """The pane in which a new test is being recorded."""
         self._asking = False
-        self._steps: dict[str, list[tuple[bool, Outcome | None]]] = {}
         self._keyboard: Keyboard | None = None
         self._held: list[events.Key | events.Paste] | None = None
         self.broadcast = False
@@ -147,8 +108,8 @@ class TerminalRoom(Panes):
             "even": lambda pane: self.even(),
             "zoom": lambda pane: self.on_zoom(pane),
             "broadcast": lambda pane: self._toggle_broadcast(),
-            "record": self.toggle_recording,
-            "mark": self._mark,
+            "record": self.recorded.toggle,
+            "mark": self.recorded.ask_to_mark,
             "new_test": self._new_test,
             "play": lambda pane: self._play(),
             "close": self.ask_to_close,
@@ -204,9 +165,9 @@ class TerminalRoom(Panes):
         if what in (_CONSOLE, _HOST):
             self._kinds[pane] = what
         if what == _NEW_TEST:
-            self._capture(pane)
+            self.recorded.capture(pane)
         elif seat.recording is not None and seat.recording.always:
-            self._record(pane, "")
+            self.recorded.record(pane, "")
         pane.on_typed = self._typed
         pane.on_command = self._command
         pane.on_hold = self._hold
@@ -338,153 +299,23 @@ class TerminalRoom(Panes):
 
     # recording
 
-    def _record(
-        self, pane: TerminalPane, screen: str, recording: Recording | None = None
-    ) -> CastWriter | None:
-        recording = recording or self._seats[pane].recording
-        assert recording is not None
-        model = pane.model
-        try:
-            cast = recording.begin(pane.label, model.columns, model.lines, screen)
-        except OSError as error:
-            self.app.notify(
-                f"{error.strerror or error}\nFree some disk space, or point VMBENCH_STATE elsewhere.",
-                title="Not recorded",
-                severity="error",
-                markup=False,
-            )
-            return None
-        cast.when_it_fails(lambda: pane.call_later(self._not_recorded, pane, cast))
-        pane.recorder = cast
-        return cast
-
-    def _not_recorded(self, pane: TerminalPane, cast: CastWriter) -> None:
-        """End a recording that cannot be written; its terminal goes on."""
-        if pane.recorder is not cast:
-            return  # whoever ended it tells
-        pane.recorder = None
-        if self._captured is pane:
-            self._captured = None
-        pane.retitle()
-        self._close(cast)
-
-    @work(group="recordings", exit_on_error=False)
-    async def _close(self, cast: CastWriter) -> None:
-        """End a recording and tell what became of it."""
-        await asyncio.to_thread(cast.close)
-        if cast.failure is not None:
-            self.app.notify(
-                f"{cast.failure.strerror}. What was written is in {cast.path}\n"
-                "Free some disk space, or point VMBENCH_STATE elsewhere.",
-                title="The recording ended",
-                severity="error",
-                markup=False,
-            )
-        else:
-            self.app.notify(f"Recorded: vmbench play {cast.path}", title="Recording", markup=False)
-
-    def toggle_recording(self, pane: TerminalPane) -> None:
-        """Begin to record a pane, or end it."""
-        if self._seats[pane].recording is None:
-            self.notify("There is nowhere to put a recording.", severity="warning")
-            return
-        if pane is self._captured:
-            self.notify("It is recorded for a new test; T ends that.")
-            return
-        if pane.recorder is None:
-            begun = self._record(pane, screen_text(pane.model))
-            if begun is not None:
-                self.notify(f"Recording to {begun.path}", markup=False)
-        else:
-            cast, pane.recorder = pane.recorder, None
-            self._close(cast)
-        pane.retitle()
-
-    def _mark(self, pane: TerminalPane) -> None:
-        if pane.recorder is None:
-            self.notify("It is not recorded. R after the prefix key begins to.")
-            return
-
-        def answered(label: str | None) -> None:
-            if label and pane.recorder is not None:
-                pane.recorder.marker(label)
-
-        self.app.push_screen(Ask("Mark this moment of the recording", "enter marks · esc closes"), answered)
-
     def steps_changed(self, test: str, steps: Sequence[StepState]) -> None:
         """Mark what steps of a test began or ended, in every recording of its machine."""
-        now = [(step.started is not None, step.outcome) for step in steps]
-        before = self._steps.get(test)
-        self._steps[test] = now
-        for index, step in enumerate(steps if before is not None else ()):
-            assert before is not None
-            began, outcome = before[index] if index < len(before) else (False, None)
-            what = f"step {index + 1} {step.action} {step.name}"
-            if step.started is not None and not began:
-                self._mark_all(test, what)
-            if step.outcome is not None and outcome is None:
-                self._mark_all(test, f"{what}: {step.outcome}")
-
-    def _mark_all(self, test: str, label: str) -> None:
-        for pane in self.panes:
-            if pane.recorder is not None and self._seats[pane].test == test:
-                pane.recorder.marker(label)
-
-    # new tests
+        self.recorded.steps_changed(test, steps)
 
     def _new_test(self, pane: TerminalPane) -> None:
         seat = self._seats[pane]
-        if self._captured is not None:
-            self._review()
-        elif seat.machine is None or seat.recording is None or self._new_tests is None:
+        if self.recorded.captured is not None:
+            self.recorded.review()
+        elif seat.machine is None or seat.recording is None or self.recorded.new_tests is None:
             self.notify("A new test is recorded in a machine, and there is none here.", severity="warning")
         else:
             self._add(seat.machine.running(RECORDING_SHELL), _NEW_TEST, pane)
 
-    def _capture(self, pane: TerminalPane) -> None:
-        """Record a shell whose commands become a test, with what is typed: that is the very thing here."""
-        recording = self._seats[pane].recording
-        assert recording is not None
-        if self._record(pane, "", replace(recording, typed=True)) is None:
-            return
-        self._captured = pane
-        name = prefix_name(self._prefix)
-        self.notify(f"What is typed here becomes a test. {name} T, or the shell's end, leads to its review.")
-
     @on(TerminalPane.Ended)
     def _ended(self, event: TerminalPane.Ended) -> None:
-        if event.pane is self._captured and event.code is not None:
-            self._review()
-
-    def _review(self) -> None:
-        pane, self._captured = self._captured, None
-        if pane is None or pane.recorder is None or self._new_tests is None:
-            return
-        cast, pane.recorder = pane.recorder, None
-        pane.retitle()
-        self._read_commands(cast, self._new_tests, self._seats[pane].label)
-
-    @work(group="review", exclusive=True, exit_on_error=False)
-    async def _read_commands(self, cast: CastWriter, target: NewTests, label: str) -> None:
-        await asyncio.to_thread(cast.close)
-        try:
-            commands = await asyncio.to_thread(lambda: commands_of(read_cast(cast.path)))
-        except CastError as error:
-            self.app.notify(error.message, title="No test", severity="error", markup=False)
-            return
-        if not commands:
-            self.app.notify("Nothing was typed in it.", title="No test", severity="warning")
-            return
-        screen = NewTestScreen(commands, target.location, summary=f"Recorded in {label}")
-
-        def closed(_result: None) -> None:
-            if screen.saved:
-                target.saved()
-            else:
-                later = f"vmbench record {cast.path} --test NAME"
-                self.app.notify(f"Nothing was saved. {later} makes a test of it later.", markup=False)
-
-        await self.app.push_screen(screen, closed)
+        if event.pane is self.recorded.captured and event.code is not None:
+            self.recorded.review()
 
     # panes
 
@@ -508,32 +339,6 @@ class TerminalRoom(Panes):
         """Open one more terminal beside or below another, in the same seat."""
         assert isinstance(pane, TerminalPane)
         await self.put(pane, self.make_pane(self._seats[pane], opener, what), direction)
-
-    async def put(self, beside: Widget, fresh: Widget, direction: Direction) -> None:
-        """Show one more pane beside or below another, and go to it."""
-        self.zoomed = None
-        self.splits.add(beside, fresh, direction)
-        await self.mount(fresh)
-        self.place()
-        self.screen.set_focus(fresh)
-
-    def focus_pane(self, step: int) -> None:
-        """Go to another pane; what was maximised is then that one."""
-        panes, current = self.all_panes, self.screen.focused
-        place = panes.index(current) if current in panes else 0
-        self.go_to(panes[(place + step) % len(panes)])
-
-    def go_to(self, target: Widget) -> None:
-        """Focus a pane; what was maximised is then that one."""
-        if self.zoomed is not None:
-            self.zoomed = target
-            self.place()
-        self.screen.set_focus(target)
-
-    def zoom(self, pane: Widget) -> None:
-        """Give a pane all the room, and back."""
-        self.zoomed = pane if self.zoomed is None and len(self.all_panes) > 1 else None
-        self.place()
 
     def _jump(self) -> None:
         shown = {n: pane for n, pane in enumerate(self.all_panes, self._number) if pane.display}
