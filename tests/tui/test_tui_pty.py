@@ -44,11 +44,22 @@ def test_the_size_is_the_terminals_whatever_was_exported(monkeypatch) -> None:
         assert terminal.exit_code() == 0
 
 
-def test_leaving_while_a_guest_floods_its_console() -> None:
+def test_dialogs_take_keys_while_a_guest_floods_its_console() -> None:
     with opened("--speed", "0.2", "--flood") as terminal:
         terminal.wait("9 tests")
         terminal.type("R")
         terminal.wait("this guest prints far more")
+        # Behind a dialog it floods on, and the dialog takes its keys.
+        terminal.type("q")
+        terminal.wait("Quit while a run is going on?")
+        terminal.type("n")
+        terminal.wait(lambda text: "Quit while" not in text)
+        terminal.type("\x10")
+        terminal.wait("Search for commands")
+        terminal.type("doctor")
+        terminal.wait(lambda text: "doctor" in text and "Search for commands" not in text)
+        terminal.type("\x1b")
+        terminal.wait(lambda text: "🔎" not in text and "this guest prints far more" in text)
         terminal.type("\t\tk")
         terminal.wait("paused")
         terminal.type("q")
