@@ -9,7 +9,7 @@ import argparse
 import sys
 
 from app.cli.workbench import build_workbench
-from app.tui.app import run_app
+from app.tui.process import run_app
 
 
 def main() -> int:

@@ -20,7 +20,7 @@ def open_workbench(*, registry: str | None = None, project: str | None = None) -
 
         return run_tests(RunOptions(), registry=registry, project=project)
     gc.disable()  # until the first paint: nearly all that is made by then stays
-    from app.tui.app import run_app
+    from app.tui.process import run_app
 
     return run_app(build_workbench(registry=registry, project=project))
 
@@ -31,7 +31,7 @@ def watch_run(run: LoggedRun) -> int:
     from app.cli.watch import exit_code
     from app.engine.log import log_is_live, replay
     from app.engine.state import RunState
-    from app.tui.app import run_app
+    from app.tui.process import run_app
 
     code = run_app(build_workbench(watching=run))
     if code:

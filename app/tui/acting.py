@@ -87,13 +87,13 @@ class ActingScreen(VmScreen):
         if test is None:
             self.notify("There is no test under the cursor.")
         else:
-            self.workbench.edit(test.file, test.key, self.chosen_step())
+            self.workbench.reading.edit(test.file, test.key, self.chosen_step())
 
     def action_retest(self) -> None:
         """Run again without the set-up."""
         names = self.chosen_names()
         if names:
-            self.workbench.start_run(names, retest=True)
+            self.workbench.runs.start(names, retest=True)
         else:
             self.notify("There is no test under the cursor.")
 
@@ -116,7 +116,7 @@ class ActingScreen(VmScreen):
                     f"{said} is no number from 1 to {MOST_FORKS}.", title="Not shaken", severity="warning"
                 )
                 return
-            self.workbench.start_run(names, shake=int(said))
+            self.workbench.runs.start(names, shake=int(said))
 
         hint = "Forks of the moment after its set-up. enter starts · esc closes"
         self.app.push_screen(Ask(f"Shake {what}: how many times?", hint, value="20"), answered)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from app.engine.api import EngineApi
 from app.engine.latency.stamps import Stamps
-from app.tui.app import Workbench, run_app
+from app.tui.app import Workbench
+from app.tui.process import run_app
 from app.tui.screens.terminal import TerminalScreen
 from app.tui.terminal.local_pty import LocalPty
 from app.tui.terminal.machine_source import MachineTerminals

@@ -117,7 +117,7 @@ def _seen(pilot: Pilot[int], engine: ReplayEngine) -> bool:
 
 async def _drawn(pilot: Pilot[int]) -> None:
     app = workbench_of(pilot)
-    await until(pilot, lambda: isinstance(app.screen, RunScreen) and not app.redraw_due)
+    await until(pilot, lambda: isinstance(app.screen, RunScreen) and not app.runs.redraw_due)
     screen = app.screen
     assert isinstance(screen, RunScreen)
     await until(pilot, lambda: screen.console.line_count > 0 and screen.console.settled)

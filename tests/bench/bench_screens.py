@@ -52,8 +52,9 @@ def child(folder: Path, out: Path, tests: int, machines: int, runs: int) -> None
     """Open the workbench over made-up things, and write what was felt on which place."""
     from app.engine.past import PastRuns
     from app.tui import demo, demo_host, demo_machines
-    from app.tui.app import Workbench, run_app
+    from app.tui.app import Workbench
     from app.tui.feel import Feel
+    from app.tui.process import run_app
     from app.tui.replay import ReplayEngine
 
     listed = demo.registry()

@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.engine.events import MachineCreated
 from app.tui import demo
-from app.tui.app import Workbench, run_app
+from app.tui.app import Workbench
+from app.tui.process import run_app
 from app.tui.replay import ReplayEngine
 
 

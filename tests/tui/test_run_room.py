@@ -90,7 +90,7 @@ async def test_terminals_are_opened_again_as_they_were(tmp_path) -> None:
     app = workbench(tmp_path, "tests", memory=memory, machines=["calm-otter"])
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: app.rows.registry is not None)
-        app.open_terminal("calm-otter")
+        app.doors.open_terminal("calm-otter")
         await waiting.until(lambda: isinstance(app.screen, TerminalScreen), "a terminal")
         await waiting.until(lambda: "guest#" in text(app.screen.panes[0]), "a prompt")
         await pilot.press("ctrl+g", "quotation_mark")

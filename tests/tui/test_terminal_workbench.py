@@ -98,14 +98,14 @@ async def test_steps_of_a_running_test_are_marked_in_its_recordings(tmp_path) ->
             "the first step",
         )
         engine.machines["busy"] = Guest()
-        app.open_terminal("busy", test)
+        app.doors.open_terminal("busy", test)
         await waiting.until(lambda: app.screen_stack and app.screen.query("TerminalPane"), "a terminal")
         pane = app.screen.panes[0]
         await waiting.until(lambda: "guest#" in text(pane), "a prompt")
         await pilot.press("ctrl+g", "R")
         await waiting.until(lambda: pane.recorder is not None, "a recording")
         path = pane.recorder.path
-        app._refresh_run()  # what was before the recording is no marker of it
+        app.runs.refresh()  # what was before the recording is no marker of it
         run.release_until(lambda event: isinstance(event, StepFinished) and event.test == test)
         await waiting.until(lambda: '"m", "step 1 ' in path.read_text(), "a marker")
     assert path.parent == tmp_path / "recordings"

@@ -186,7 +186,7 @@ async def test_a_test_that_runs_is_walked_into_and_its_machine_kept(tmp_path) ->
         await until(pilot, lambda: bool(engine.runs) and isinstance(app.screen, RunScreen))
         run = engine.runs[-1]
         run.release_until(lambda e: isinstance(e, MachinePhase) and e.phase is Phase.READY)
-        await until(pilot, lambda: app.session.state.seq == run.released and not app.redraw_due)
+        await until(pilot, lambda: app.session.state.seq == run.released and not app.runs.redraw_due)
         screen = app.screen
         (test,) = [t for t in app.session.state.running() if t.phase is Phase.READY]
         await until(pilot, lambda: screen.run_list.current is not None)
@@ -250,7 +250,7 @@ async def test_a_run_shows_what_its_machines_use_where_there_is_room(tmp_path) -
         await until(pilot, lambda: bool(engine.runs) and isinstance(app.screen, RunScreen))
         run = engine.runs[-1]
         run.release_until(lambda e: isinstance(e, MachinePhase) and e.phase is Phase.READY)
-        await until(pilot, lambda: app.session.state.seq == run.released and not app.redraw_due)
+        await until(pilot, lambda: app.session.state.seq == run.released and not app.runs.redraw_due)
         run_list = app.screen.run_list
 
         def seen() -> str:

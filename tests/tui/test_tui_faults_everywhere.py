@@ -66,7 +66,7 @@ async def opened(tmp_path, wall=lambda: demo.EPOCH):
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: app.rows.registry is not None)
         await pilot.press("down", "R")
-        await until(pilot, lambda: app.place == "run" and not app.session.active and not app.redraw_due)
+        await until(pilot, lambda: app.place == "run" and not app.session.active and not app.runs.redraw_due)
         yield app, pilot
 
 

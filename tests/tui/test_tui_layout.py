@@ -178,7 +178,7 @@ async def test_a_bad_memory_is_told_and_a_full_disk_too(tmp_path) -> None:
         assert any("begin afresh" in n.message for n in app._notifications)
         memory.unlink()
         memory.mkdir()  # nothing can be written there
-        app.write_memory()
+        app.remembering.write()
         await until(pilot, lambda: any("cannot be written" in n.message for n in app._notifications))
         await pilot.press("down")
         assert app.tests_screen.test_list.cursor == 1

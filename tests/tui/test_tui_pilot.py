@@ -62,7 +62,7 @@ async def started(app, engine, pilot, count=1):
 async def caught_up(app, pilot):
     await until(
         pilot,
-        lambda: app.session.state.seq == app.session.handle.released and not app.redraw_due,
+        lambda: app.session.state.seq == app.session.handle.released and not app.runs.redraw_due,
     )
 
 

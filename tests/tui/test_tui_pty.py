@@ -90,13 +90,13 @@ def test_without_a_terminal_it_ends_even_when_it_is_stuck(tmp_path) -> None:
     script, stuck = tmp_path / "stuck.py", tmp_path / "stuck"
     script.write_text(
         "import pathlib, sys, threading\n"
-        "from app.tui import app, demo, replay\n"
+        "from app.tui import app, demo, process, replay\n"
         "def stuck(self):\n"
         "    pathlib.Path(sys.argv[1]).touch()\n"
         "    threading.Event().wait()\n"
-        "app.GONE_HARD_LIMIT = 0.1\n"
+        "process.GONE_HARD_LIMIT = 0.1\n"
         "app.Workbench.action_toggle_theme = stuck\n"
-        "app.run_app(app.Workbench(replay.ReplayEngine(demo.registry())))\n"
+        "process.run_app(app.Workbench(replay.ReplayEngine(demo.registry())))\n"
     )
     root = str(PLAY.parents[2])
     with Terminal([sys.executable, str(script), str(stuck)], env={"PYTHONPATH": root}) as terminal:
@@ -109,12 +109,12 @@ def test_without_a_terminal_it_ends_even_when_it_is_stuck(tmp_path) -> None:
 def test_a_fault_of_its_own_closes_the_engine_and_restores_the_terminal(tmp_path) -> None:
     script = tmp_path / "faulty.py"
     script.write_text(
-        "from app.tui import app, demo, replay\n"
+        "from app.tui import app, demo, process, replay\n"
         "def fails(self, *_): raise ValueError('a fault of its own')\n"
         "app.Workbench._display = fails\n"
         "engine = replay.ReplayEngine(demo.registry())\n"
         "try:\n"
-        "    app.run_app(app.Workbench(engine))\n"
+        "    process.run_app(app.Workbench(engine))\n"
         "except ValueError as fault:\n"
         "    print('told:', fault, 'closed:', engine.closed)\n"
     )

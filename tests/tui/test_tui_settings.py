@@ -98,15 +98,15 @@ async def test_the_projects_file_and_what_wins(tmp_path) -> None:
 
 async def test_a_theme_that_no_setting_names_stays(tmp_path) -> None:
     async with opened(tmp_path) as (app, desk, pilot):
-        await until(pilot, lambda: app._themes_read)
+        await until(pilot, lambda: app.live.themes_read)
         app.theme = theme.LIGHT.name
-        app._themes_read = False
-        app.themes_changed(load_themes(desk.paths.user_themes))
+        app.live.themes_read = False
+        app.live.themes_changed(load_themes(desk.paths.user_themes))
         assert app.theme == theme.LIGHT.name
 
 
 async def test_a_theme_holds_at_once_and_ones_own_is_read_live(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("app.tui.app.THEMES_PERIOD", 0.01)
+    monkeypatch.setattr("app.tui.live_settings.THEMES_PERIOD", 0.01)
     async with opened(tmp_path) as (app, desk, pilot):
         desk.set("ui.theme", "vmbench-light")
         await on_setting(app, pilot, "ui.theme")

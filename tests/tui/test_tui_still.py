@@ -89,7 +89,7 @@ async def test_a_move_of_the_cursor_lays_nothing_out_and_draws_two_rows(tmp_path
         for place, digit in PLACES.items():
             await pilot.press(digit)
             await until(pilot, lambda: isinstance(app.focused, LineList) and app.focused.count > 2)
-            await until(pilot, lambda: not app.redraw_due and looked(app))
+            await until(pilot, lambda: not app.runs.redraw_due and looked(app))
             moved = app.focused
             assert isinstance(moved, LineList)
             calm = 0

@@ -123,7 +123,7 @@ class CompareScreen(VmScreen):
 
     def action_run_worse(self) -> None:
         """Run again what became worse."""
-        self.workbench.start_run(self._worse())
+        self.workbench.runs.start(self._worse())
 
     def action_copy(self) -> None:
         """Copy all of it."""

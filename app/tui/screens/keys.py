@@ -236,7 +236,7 @@ class KeysScreen(VmScreen):
         self.notify(f"{done} is as it was." if done else "Nothing was changed here.", markup=False)
 
     def _read_again(self) -> None:
-        self.workbench.load_keys()
+        self.workbench.live.load_keys()
         self.reload()
         self.refresh_bindings()
 

@@ -111,7 +111,7 @@ class MachineActions(WorkScreen):
 
     def action_attach(self) -> None:
         """Walk in."""
-        self.workbench.walk_in(self.selected_id(), beside=self._beside())
+        self.workbench.doors.walk_in(self.selected_id(), beside=self._beside())
 
     def _beside(self) -> str:
         """Say who is at work in the machine under the cursor; empty where nobody is."""
@@ -122,7 +122,7 @@ class MachineActions(WorkScreen):
 
     def action_terminal(self) -> None:
         """Open terminals in it."""
-        self.workbench.open_terminal(self.selected_id())
+        self.workbench.doors.open_terminal(self.selected_id())
 
     def action_copy_ssh(self) -> None:
         """Copy the plain ssh command."""

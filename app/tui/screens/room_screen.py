@@ -45,7 +45,7 @@ class RoomScreen(LogScreen, PanedScreen):
             number=len(self.PANES),
             prefix=options.prefix,
             emulator=options.settings.emulator,
-            new_tests=self.workbench.new_tests(),
+            new_tests=self.workbench.doors.new_tests(),
             id="room",
         )
         room.on_zoom = lambda pane: self.action_zoom()
@@ -92,7 +92,7 @@ class RoomScreen(LogScreen, PanedScreen):
         """Open a terminal in a machine of a test, beside the focused pane of the room or below it."""
         seat = self._seats.get(machine)
         if seat is None:
-            seat = self._seats[machine] = self.workbench.seat_in(machine, test)
+            seat = self._seats[machine] = self.workbench.doors.seat_in(machine, test)
         self._put(self.room.make_pane(seat), direction)
 
     def pin(self, test: TestState) -> None:

@@ -86,7 +86,7 @@ class RunScreen(RoomScreen, ActingScreen):
 
     def on_mount(self) -> None:
         """Begin in the list of tests."""
-        self.workbench.run_views.add(self)
+        self.workbench.runs.views.add(self)
         self.entitle("run-tests", "tests")
         self.console.place_steps = self._steps
         self.set_focus(self.run_list)
@@ -96,7 +96,7 @@ class RunScreen(RoomScreen, ActingScreen):
 
     async def on_unmount(self) -> None:
         """Be told no more."""
-        self.workbench.run_views.discard(self)
+        self.workbench.runs.views.discard(self)
 
     def take_session(self, session: RunSession) -> None:
         """Show another run; terminals and pinned consoles stay."""
@@ -246,7 +246,7 @@ class RunScreen(RoomScreen, ActingScreen):
             return
         names = tuple(test.name for test in self.session.failed())
         if names:
-            self.workbench.start_run(names)
+            self.workbench.runs.start(names)
         else:
             self.notify("Nothing failed.")
 
@@ -256,16 +256,16 @@ class RunScreen(RoomScreen, ActingScreen):
         """Walk into the machine that the selected test left, or runs in."""
         test = self.run_list.current
         if test is not None and test.kept is not None:
-            self.workbench.walk_in(test.kept.machine)
+            self.workbench.doors.walk_in(test.kept.machine)
         elif test is not None and _lives(test):
-            self.workbench.walk_in(test.machine, beside=test.name)
+            self.workbench.doors.walk_in(test.machine, beside=test.name)
 
     def action_rewind(self) -> None:
         """Go back to before the step under the cursor, or the one that failed."""
         test = self.run_list.current
         if test is not None:
             index = self.timeline.current_step if self.focused is self.timeline else None
-            self.workbench.rewind(test.name, None if index is None else index + 1)
+            self.workbench.doors.rewind(test.name, None if index is None else index + 1)
 
     def action_keep(self) -> None:
         """Keep the machine of a test that runs when it is over, remove it, or leave it to the policy."""
@@ -321,7 +321,7 @@ class RunScreen(RoomScreen, ActingScreen):
         """Run the test from the step under the cursor, or the one that failed."""
         names, index = self.chosen_names(), self.chosen_step()
         if names and index is not None:
-            self.workbench.start_run(names, from_step=index + 1)
+            self.workbench.runs.start(names, from_step=index + 1)
         else:
             self.notify("No step has run yet.")
 
@@ -363,11 +363,11 @@ class RunScreen(RoomScreen, ActingScreen):
         if test is None or self.why_not("terminal"):
             self.notify(self.why_not("terminal"))
             return
-        self.workbench.open_terminal(test.kept.machine if test.kept else test.machine, test.name)
+        self.workbench.doors.open_terminal(test.kept.machine if test.kept else test.machine, test.name)
 
     def action_export(self) -> None:
         """Write a report of the run."""
-        self.workbench.export_report(self.session.folder)
+        self.workbench.runs.export_report(self.session.folder)
 
     def action_follow(self) -> None:
         """Follow the console's end, or stay."""

@@ -180,7 +180,7 @@ class RunsScreen(VmScreen):
         except Exception as error:
             self._say_not("Not opened", error)
             return
-        self.workbench.open_past(found)
+        self.workbench.runs.open_past(found)
 
     # comparing
 
@@ -238,7 +238,7 @@ class RunsScreen(VmScreen):
             self._say_not("Not run", error)
             return
         if names:
-            self.workbench.start_run(names)
+            self.workbench.runs.start(names)
         else:
             self.notify("Nothing failed in this run.")
 
@@ -246,7 +246,7 @@ class RunsScreen(VmScreen):
         """Write a report of the run under the cursor."""
         run = self.run_list.current
         if run is not None:
-            self.workbench.export_report(run.folder)
+            self.workbench.runs.export_report(run.folder)
 
     def action_copy(self) -> None:
         """Copy the run's id."""

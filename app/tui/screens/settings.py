@@ -141,7 +141,7 @@ class SettingsScreen(PanedScreen):
             return
         settings = desk.settings()
         self.rows_list.show(desk.listed(settings))
-        self.workbench.apply_settings(settings)
+        self.workbench.live.take(settings)
         self._tell_title(desk, settings)
         self._tell()
 

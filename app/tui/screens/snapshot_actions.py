@@ -81,11 +81,11 @@ class SnapshotActions(WorkScreen):
 
     def action_fork(self) -> None:
         """Start a machine from it, and show it among the machines."""
-        self._fork(self.workbench.show_machine)
+        self._fork(self.workbench.doors.show_machine)
 
     def action_fork_terminal(self) -> None:
         """Start a machine from it, and open a terminal in it."""
-        self._fork(self.workbench.open_terminal)
+        self._fork(self.workbench.doors.open_terminal)
 
     def _fork(self, then: Callable[[str], object]) -> None:
         name, machines = self.selected_id(), self.workbench.house.machines

@@ -365,7 +365,7 @@ class TestsScreen(ActingScreen, PanedScreen):
         """Run the marked tests, or what is under the cursor."""
         names = self.chosen_names()
         if names:
-            self.workbench.start_run(names)
+            self.workbench.runs.start(names)
         else:
             self.notify("This cannot run; the details say why.", severity="warning")
 
@@ -373,7 +373,7 @@ class TestsScreen(ActingScreen, PanedScreen):
         """Run everything that is shown."""
         names = self.rows.selection([test.name for test in self.rows.shown])
         if names:
-            self.workbench.start_run(names)
+            self.workbench.runs.start(names)
         else:
             self.notify("No test is shown. Esc clears the filter.", severity="warning")
 
@@ -381,7 +381,7 @@ class TestsScreen(ActingScreen, PanedScreen):
         """Run again what failed the last time."""
         names = self.rows.failed()
         if names:
-            self.workbench.start_run(names)
+            self.workbench.runs.start(names)
         else:
             self.notify("Nothing that is shown failed the last time.")
 
@@ -393,7 +393,7 @@ class TestsScreen(ActingScreen, PanedScreen):
         """Open the test in the editor, at its line, or the file with the problem under the cursor."""
         row = self.test_list.current
         if isinstance(row, ProblemRow):
-            self.workbench.edit(row.problem.file, row.problem.key, line=row.problem.line)
+            self.workbench.reading.edit(row.problem.file, row.problem.key, line=row.problem.line)
         else:
             super().action_edit()
 
@@ -436,11 +436,11 @@ class TestsScreen(ActingScreen, PanedScreen):
 
     def action_reload(self) -> None:
         """Read the registry again."""
-        self.workbench.load_registry()
+        self.workbench.reading.load()
 
     def action_view_run(self) -> None:
         """Go to the run."""
-        self.workbench.view_run()
+        self.workbench.runs.view()
 
     def zoom_target(self) -> str:
         """Zoom the details."""
@@ -456,5 +456,5 @@ class TestsScreen(ActingScreen, PanedScreen):
         if action == "filter":
             return not isinstance(self.focused, Entry)
         if action == "view_run":
-            return self.workbench.session is not None or bool(self.workbench.last_run)
+            return self.workbench.session is not None or bool(self.workbench.runs.last_run)
         return True

@@ -10,8 +10,8 @@ from textual.widgets import Static
 from app.tui import places
 from app.tui.faults import Contained
 
-ROOM_FOR_TITLES = 100
-"""Columns from which every place is named in full."""
+GAP = "  "
+"""What stands between two places."""
 
 
 class PlacesBar(Contained, Static):
@@ -42,14 +42,19 @@ class PlacesBar(Contained, Static):
     def draw(self) -> None:
         """Name the places."""
         colour = self.app.theme_variables["primary"]
-        roomy = self.app.size.width >= ROOM_FOR_TITLES
+        text = self._named(colour)
+        if text.cell_len > self.app.size.width - self.gutter.width:
+            text = self._named(colour, short=True)
+        self.update(text, layout=False)
+
+    def _named(self, colour: str, *, short: bool = False) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
-        for key, name, title in places.titles(short=not roomy):
+        for key, name, title in places.titles(short=short):
             here = name == self.place
             style = Style.parse(f"bold underline {colour}" if here else "none")
+            text.append(GAP if text else "")
             text.append(f"{key} {title}", style + Style(meta={"place": name}))
-            text.append("  ")
-        self.update(text, layout=False)
+        return text
 
     def on_click(self, event: events.Click) -> None:
         """Go to the place that was clicked."""
