@@ -296,7 +296,7 @@ class Workbench(Contained, BaseApp):
 
     def background(
         self, job: Callable[[], Coroutine[None, None, None]], group: str, *, exclusive: bool = False
-    ) -> None:
+    ) -> Worker[None]:
         """Have something done while keys are answered; a fault of it is reported.
 
         Args:
@@ -304,8 +304,7 @@ class Workbench(Contained, BaseApp):
             group: Of what kind it is.
             exclusive: Whether it takes the place of what goes on of its kind.
         """
-        done: Worker[None] = self.run_worker(job, group=group, exclusive=exclusive, exit_on_error=False)
-        del done
+        return self.run_worker(job, group=group, exclusive=exclusive, exit_on_error=False)
 
     def say_not(self, title: str, error: Exception) -> None:
         """Say that something was not done, and why.
