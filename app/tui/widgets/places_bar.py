@@ -11,7 +11,7 @@ from app.tui import places
 from app.tui.faults import Contained
 
 GAP = "  "
-"""What stands between two places."""
+"""What stands after a place."""
 
 
 class PlacesBar(Contained, Static):
@@ -43,7 +43,7 @@ class PlacesBar(Contained, Static):
         """Name the places."""
         colour = self.app.theme_variables["primary"]
         text = self._named(colour)
-        if text.cell_len > self.app.size.width - self.gutter.width:
+        if text.cell_len - len(GAP) > self.app.size.width - self.gutter.width:
             text = self._named(colour, short=True)
         self.update(text, layout=False)
 
@@ -52,8 +52,8 @@ class PlacesBar(Contained, Static):
         for key, name, title in places.titles(short=short):
             here = name == self.place
             style = Style.parse(f"bold underline {colour}" if here else "none")
-            text.append(GAP if text else "")
             text.append(f"{key} {title}", style + Style(meta={"place": name}))
+            text.append(GAP)
         return text
 
     def on_click(self, event: events.Click) -> None:
