@@ -35,24 +35,10 @@ async def attach(
     Raises:
         BackendError: the machine takes no terminal, or its connection broke.
     """
-    terminal = await attached(machine, command, stdout=stdout)
-    return await hand_over(terminal, typed=typed, stdin=stdin, stdout=stdout)
-
-
-async def attached(machine: Machine, command: str | None = None, *, stdout: int = 1) -> Terminal:
-    """Return a terminal of a machine, of this one's size and kind, with a login shell or ``command`` in it.
-
-    Args:
-        machine: A running machine.
-        command: What to run.
-        stdout: Descriptor of the terminal that it will be looked at on.
-
-    Raises:
-        BackendError: the machine takes no terminal, or its connection broke.
-    """
     columns, rows = os.get_terminal_size(stdout)
     term = os.environ.get("TERM") or "xterm-256color"
-    return await machine.terminal(command, columns=columns, rows=rows, term=term)
+    terminal = await machine.terminal(command, columns=columns, rows=rows, term=term)
+    return await hand_over(terminal, typed=typed, stdin=stdin, stdout=stdout)
 
 
 async def hand_over(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
 from app.tui.terminals import machine_screen, machine_seat, play_one_of
+from backends.base import BackendError, MachineDied
 
 # What shows terminals is imported when there is one: the first frame would wait for it.
 if TYPE_CHECKING:
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from app.tui.screens.terminal import TerminalScreen
     from app.tui.terminal.recording import Recording
     from app.tui.terminal.seat import NewTests, Seat
+    from backends.base import Machine
+
+ENDED_LIMIT = 2.0
+"""Seconds in which a machine whose connection broke is seen to have ended."""
 
 
 class Doors:
@@ -41,8 +47,12 @@ class Doors:
             found = await self._app.engine.adopt(machine)
             try:
                 await self._app.walk(self._app, found, "")
+            except BackendError as error:
+                raise await _end_of(found) or error from None
             finally:
                 await found.release()
+        except MachineDied as error:
+            self._app.say_not("It ended", error)
         except Exception as error:
             self._app.say_not("Not attached", error)
 
@@ -138,3 +148,13 @@ class Doors:
         if self._app.place != "terminals":
             await self._app.switch_mode("terminals")
         await self._app.push_screen(screen, closed)
+
+
+async def _end_of(machine: Machine) -> MachineDied | None:
+    """Return what to say if a machine's connection broke as it ended, which is noticed a moment later."""
+    try:
+        async with asyncio.timeout(ENDED_LIMIT):
+            why = await machine.died()
+    except TimeoutError:
+        return None
+    return MachineDied(why, remedy=f"vmbench start {machine.id} starts it again")

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from textual.app import App
 
-from app.attach import attached, hand_over
+from app.attach import attach
 from backends.base import Machine
 
 Walk = Callable[[App[int], Machine, str], Awaitable[None]]
@@ -42,9 +42,5 @@ async def walk_in(app: App[int], machine: Machine, typed: str = "") -> None:
         BackendError: the machine takes no terminal, or its connection broke.
         textual.app.SuspendNotSupported: there is no terminal to give.
     """
-    terminal = await attached(machine)
-    try:
-        async with lent_screen(app):
-            await hand_over(terminal, typed=typed)
-    finally:
-        await terminal.close()
+    async with lent_screen(app):  # first, so that what is typed meanwhile is for the shell
+        await attach(machine, typed=typed)

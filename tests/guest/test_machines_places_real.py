@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 from backends.base import MachineState
 from backends.snapshots import SnapshotStore
 from tests.real_user import User, until
 
+REGISTRY = '[[tests]]\nname = "one"\nsteps = [{ action = "shell", run = "true" }]\n'
+
 
 def test_a_machine_is_made_saved_forked_and_removed(user: User) -> None:
-    user.write(
-        "registry/box/test.toml", '[[tests]]\nname = "one"\nsteps = [{ action = "shell", run = "true" }]\n'
-    )
+    user.write("registry/box/test.toml", REGISTRY)
     snapshots = SnapshotStore(Path(user.environ["VMBENCH_STATE"]) / "snapshots")
 
     def names() -> list[str]:
@@ -60,3 +62,36 @@ def test_a_machine_is_made_saved_forked_and_removed(user: User) -> None:
         assert terminal.exit_code() == 0
     assert names() == [made]
     assert user.run("exec", made, "--", "echo", "alive").stdout == "alive\n"
+
+
+def test_a_machine_that_is_killed_gives_the_screen_back_and_says_what_happened(user: User) -> None:
+    user.write("registry/box/test.toml", REGISTRY)
+    name = user.run("up").stdout.strip()
+
+    def kill() -> None:
+        process = user.store.find(name).process
+        assert process is not None
+        os.kill(process.pid, signal.SIGKILL)
+
+    with user.terminal() as terminal:
+        terminal.wait("1 test")
+        terminal.type("4")
+        terminal.wait("root@127.0.0.1 port")
+        terminal.type("a")
+        terminal.wait(lambda text: "1 Tests" not in text.splitlines()[0] or "# " in text)
+        terminal.type("clear; echo wal''ked\r")
+        terminal.wait("walked")
+        kill()
+        screen = terminal.wait(lambda text: "It ended" in text and "1 Tests" in text)
+        assert f"vmbench start {name}" in screen
+        terminal.wait("✗ died")
+        terminal.type("o")
+        terminal.wait("▶ running")
+        terminal.type("A")
+        terminal.wait("d leave")
+        terminal.type("clear; echo op''ened\r")
+        terminal.wait("opened")
+        kill()
+        terminal.wait("enter: again")
+        terminal.type("\x07d")
+        terminal.wait(lambda text: "Leave" in text or "✗ died" in text)
