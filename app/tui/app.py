@@ -424,7 +424,8 @@ class Workbench(Contained, BaseApp):
         if self.leaving or text in self._reported:
             return
         self._reported.add(text)
-        if not isinstance(self.screen, Report):
+        stack = self.screen_stack
+        if stack and not isinstance(stack[-1], Report):
             where = f"vmbench {__version__}, Textual {textual.__version__}, Python {sys.version.split()[0]}"
             self.push_screen(Report(f"{where}, in {self.place}\n\n{text}"))
 

@@ -42,6 +42,8 @@ class Terminal:
         """Is told all that the program prints."""
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
+        self.lent = False
+        """Whether the program left the alternate screen, as it does while another one has the terminal."""
         self._primary, secondary = pty.openpty()
         fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.process = subprocess.Popen(
@@ -143,6 +145,9 @@ class Terminal:
             except OSError:
                 return False
             self.heard(data)
+            entered, left = data.rfind(b"\x1b[?1049h"), data.rfind(b"\x1b[?1049l")
+            if entered != left:
+                self.lent = left > entered
             # pyte does not know the private modes with ">" and "="; they draw nothing.
             self._stream.feed(_without_private(data))
         return True
