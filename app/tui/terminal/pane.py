@@ -338,7 +338,7 @@ class TerminalPane(TerminalView, can_focus=True):
 
     def takes_text(self) -> bool:
         """Return whether a printable character is only typed; asked by any thread."""
-        return self.source is not None and "+" in self.prefix and self._only_types()
+        return self.source is not None and self._only_types()
 
     def take_text(self, character: str) -> None:
         """Type a printable character."""
@@ -346,7 +346,7 @@ class TerminalPane(TerminalView, can_focus=True):
 
     def type_text(self, character: str, note: Callable[[], None]) -> bool:
         """Type a character at once, if it is only typed; ``note`` is called first; runs in any thread."""
-        source = self._typed_into() if "+" in self.prefix else None
+        source = self._typed_into()  # a prefix is never a printable character
         if source is None:
             return False
         note()
