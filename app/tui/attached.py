@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import threading
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,11 +13,9 @@ from textual.binding import BindingType
 from app.tui import theme
 from app.tui.base_app import BaseApp
 from app.tui.exported_size import forget_exported_size
+from app.tui.process import GONE_LIMIT, end_in
 from app.tui.terminals import TerminalOptions, machine_screen, play_one_of
 from backends.base import Machine
-
-GONE_LIMIT = 3.0
-"""Seconds the app has to end by itself after its terminal went away."""
 
 
 class Attached(BaseApp):
@@ -88,13 +84,13 @@ async def run_attached(app: Attached) -> int:
 
     def end(number: int) -> None:
         app.exit(128 + number, return_code=128 + number)
-        if number == signal.SIGHUP:
-            # Textual waits for ever for a writer that lost its terminal.
-            timer = threading.Timer(GONE_LIMIT, os._exit, (128 + number,))
-            timer.daemon = True
-            timer.start()
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, end, number)
+    def hang_up(*_signal: object) -> None:
+        # Textual waits for ever for a writer that lost its terminal, be it in the loop or at the end.
+        end_in(GONE_LIMIT)
+        loop.call_soon_threadsafe(end, signal.SIGHUP)
+
+    loop.add_signal_handler(signal.SIGTERM, end, signal.SIGTERM)
+    signal.signal(signal.SIGHUP, hang_up)
     await app.run_async()
     return app.return_code or 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import signal
 import time
 from codecs import getincrementaldecoder
 from functools import lru_cache
@@ -87,6 +88,13 @@ class OuterDriver(LinuxDriver):
         """Return whether keys go to a program, which has to get what was typed; in the thread that reads."""
         return False
 
+    def _input(self) -> bytes:
+        """Return what was typed; nothing if the terminal is gone."""
+        try:
+            return os.read(self.fileno, _MOST)
+        except OSError:
+            return b""
+
     def run_input_thread(self) -> None:
         """Read until told to stop; stands in for Textual's own loop, which makes an event of everything."""
         parser = XTermParser(self._debug)
@@ -96,7 +104,11 @@ class OuterDriver(LinuxDriver):
             last = self.exit_event.is_set()
             if select.select([self.fileno], [], [], _LOOK)[0]:
                 self.last_read = time.monotonic()
-                text = decode(os.read(self.fileno, _MOST), final=last)
+                data = self._input()
+                if not data and not last:  # gone, perhaps without a word: whoever is told of a hang-up is
+                    os.kill(os.getpid(), signal.SIGHUP)
+                    break
+                text = decode(data, final=last)
                 # Between two keys the parser waits for one without a limit; in an escape sequence it has one.
                 idle = parser._awaiting.timeout is None and not watch.pasting
                 if len(text) == 1 and idle and text.isprintable() and self.quick(text):

@@ -44,7 +44,7 @@ async def _run(workbench: Workbench, engine: EngineApi) -> int:
 
     def hang_up(*_signal: object) -> None:
         # The loop may be stuck for ever, in a write to the terminal that is gone.
-        _end_in(GONE_HARD_LIMIT)
+        end_in(GONE_HARD_LIMIT)
         loop.call_soon_threadsafe(_hang_up, workbench, engine)
 
     signal.signal(signal.SIGHUP, hang_up)
@@ -67,12 +67,12 @@ def _hang_up(workbench: Workbench, engine: EngineApi) -> None:
     async def end() -> None:
         await engine.close()
         # Textual waits for ever for a writer that lost its terminal.
-        _end_in(GONE_LIMIT)
+        end_in(GONE_LIMIT)
 
     workbench.ending = asyncio.get_running_loop().create_task(end())
 
 
-def _end_in(seconds: float) -> None:
+def end_in(seconds: float) -> None:
     """End the process after a while, whatever it does; the reaper sees to what it leaves."""
     timer = threading.Timer(seconds, os._exit, (128 + signal.SIGHUP,))
     timer.daemon = True

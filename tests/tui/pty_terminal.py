@@ -72,11 +72,16 @@ class Terminal:
         if self._primary >= 0:
             os.close(self._primary)
 
-    def hang_up(self) -> int:
-        """Take the terminal away, as a closed window does; return the program's exit code."""
+    def hang_up(self, *, told: bool = True) -> int:
+        """Take the terminal away, as a closed window does; return the program's exit code.
+
+        Args:
+            told: Whether the program gets a signal, as the leader of its session does.
+        """
         os.close(self._primary)
         self._primary = -1
-        self.process.send_signal(signal.SIGHUP)
+        if told:
+            self.process.send_signal(signal.SIGHUP)
         return self.process.wait(self.patience)
 
     def type(self, keys: str) -> None:

@@ -78,12 +78,13 @@ def test_a_signal_closes_the_engine_first(number: signal.Signals) -> None:
         assert terminal.exit_code() == 128 + number
 
 
-def test_a_window_that_is_closed_leaves_no_process() -> None:
+@pytest.mark.parametrize("told", [True, False], ids=["with a signal", "without a word"])
+def test_a_window_that_is_closed_leaves_no_process(told) -> None:
     with opened("--speed", "0.2") as terminal:
         terminal.wait("9 tests")
         terminal.type("R")
         terminal.wait("booting")
-        assert terminal.hang_up() == 128 + signal.SIGHUP
+        assert terminal.hang_up(told=told) == 128 + signal.SIGHUP
 
 
 def test_without_a_terminal_it_ends_even_when_it_is_stuck(tmp_path) -> None:
