@@ -343,8 +343,8 @@ class QemuMachine:
         try:
             left = max(0.0, deadline - time.monotonic())
             await asyncio.wait({task, self._exit}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            if task.done() and isinstance(task.exception(), OSError):
-                # A process that is killed refuses connections a moment before it is seen to be gone.
+            if task.done() and isinstance(task.exception(), OSError | BackendError):
+                # A process that is killed breaks connections a moment before it is seen to be gone.
                 await asyncio.wait({self._exit}, timeout=GOING_DOWN)
             if self._exit.done():
                 raise MachineDied(self._death(), detail=console.tail(self.console_log))
