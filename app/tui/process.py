@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from app.engine.api import EngineApi
     from app.tui.app import Workbench
 
+TURN = 0.001
+"""Seconds that a working thread keeps the interpreter from the one that serves the keyboard, at most."""
 GONE_LIMIT = 3.0
 """Seconds the app has to end by itself after its terminal went away."""
 GONE_HARD_LIMIT = 20.0
@@ -39,6 +42,7 @@ def collect_again() -> None:
 
 async def _run(workbench: Workbench, engine: EngineApi) -> int:
     forget_exported_size()
+    sys.setswitchinterval(TURN)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, workbench.leave, "Stopping …", 128 + signal.SIGTERM)
 
