@@ -46,15 +46,25 @@ class Doors:
         try:
             found = await self._app.engine.adopt(machine)
             try:
-                await self._app.walk(self._app, found, "")
-            except BackendError as error:
-                raise await _end_of(found) or error from None
+                await self._go_through(found, "")
             finally:
                 await found.release()
         except MachineDied as error:
             self._app.say_not("It ended", error)
         except Exception as error:
             self._app.say_not("Not attached", error)
+
+    async def _go_through(self, machine: Machine, typed: str) -> None:
+        """Give the screen to a shell in a machine.
+
+        Raises:
+            MachineDied: it ended meanwhile, which breaks the connection before it is noticed.
+            BackendError: the connection broke though the machine lives.
+        """
+        try:
+            await self._app.walk(self._app, machine, typed)
+        except BackendError as error:
+            raise await _end_of(machine) or error from None
 
     def rewind(self, test: str, step: int | None) -> None:
         """Fork a test's machine from before a step, and give the screen to a shell in the fork."""
@@ -65,7 +75,7 @@ class Doors:
         try:
             found = await self._app.engine.rewind(test, step)
             try:
-                await self._app.walk(self._app, found.machine, found.typed)
+                await self._go_through(found.machine, found.typed)
             finally:
                 await found.machine.release()
         except Exception as error:
