@@ -33,6 +33,8 @@ class Spot:
     """Id of the run that was shown last."""
     terminals: list[dict[str, object]] = field(default_factory=list)
     """Screens of terminals that were open: ``machine``, ``test`` and ``shape``."""
+    room: dict[str, object] = field(default_factory=dict)
+    """Terminals and pinned consoles beside the run that was shown last, as ``kept_room`` says."""
 
 
 @dataclass(slots=True)
@@ -87,6 +89,7 @@ def read_memory(file: Path) -> tuple[Memory, str]:
             marked=_texts(spot.get("marked")),
             folded=_texts(spot.get("folded")),
             terminals=_terminals(spot.get("terminals")),
+            room=dict(_table(spot.get("room"))),
         )
     return memory, ""
 

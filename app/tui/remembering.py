@@ -13,6 +13,7 @@ from app.tui.memory import Memory, read_memory, write_memory
 
 if TYPE_CHECKING:
     from app.tui.app import Workbench
+    from app.tui.screens.run import RunScreen
     from registry.model import Registry
 
 MEMORY_PERIOD = 2.0
@@ -36,6 +37,8 @@ class Remembering:
         self._restored = False
         self._closed_terminals: list[dict[str, object]] = []
         """Screens of terminals of the last time, until somebody goes to their place."""
+        self._closed_room: dict[str, object] = {}
+        """What was beside the run of the last time, until a run is shown."""
 
     def recall(self) -> None:
         """Read where the person was, and begin to note where they are."""
@@ -62,6 +65,7 @@ class Remembering:
             return
         self._app.tests_screen.restore(spot)
         self._app.runs.last_run, self._closed_terminals = spot.run, spot.terminals
+        self._closed_room = spot.room
         if self._app.watching is None and spot.place in {place.id for place in places.PLACES}:
             await self._app.go(spot.place)
 
@@ -74,6 +78,7 @@ class Remembering:
             runs = self._app.runs
             spot.run = runs.session.handle.id if runs.session is not None else runs.last_run
             spot.terminals = [*self._closed_terminals, *self._terminals_open()]
+            spot.room = self._closed_room or self._room_open()
         self.memory.theme = self._app.theme
         return self.memory.dump()
 
@@ -89,6 +94,20 @@ class Remembering:
             for screen in screens
             if screen.machine is not None and screen.is_running
         ]
+
+    def _room_open(self) -> dict[str, object]:
+        """Return what is needed to open again what is beside the run."""
+        if "app.tui.screens.run" not in sys.modules:
+            return {}
+        from app.tui.screens.run import RunScreen
+
+        screens = [s for s in self._app._screen_stacks.get("run", ()) if isinstance(s, RunScreen)]
+        return next((screen.kept_room() for screen in screens if screen.is_running), {})
+
+    async def reopen_room(self, screen: RunScreen) -> None:
+        """Open beside a run what was beside that of the last time; once."""
+        kept, self._closed_room = self._closed_room, {}
+        await screen.open_again(kept)
 
     def reopen_terminals(self) -> None:
         """Open the terminals of the last time; one whose machine is gone says so in its pane."""

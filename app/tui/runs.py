@@ -231,12 +231,14 @@ class Runs:
         if any(view.session is session for view in views):
             return
         for view in views:
-            if view.room.panes and type(view) is RunScreen:
+            if view.holds_more:
                 view.take_session(session)  # what runs in its terminals goes on
                 return
         while isinstance(self._app.screen, RunScreen):
             await self._app.pop_screen()
-        await self._app.push_screen(RunScreen(session))
+        fresh = RunScreen(session)
+        await self._app.push_screen(fresh)
+        await self._app.remembering.reopen_room(fresh)
 
     async def _show_last_run(self) -> None:
         """Show the run of the last time as a past one."""
@@ -251,7 +253,7 @@ class Runs:
             self.last_run = ""
             return
         if self.session is None and self._app.place == "run":
-            await self._show_past(found)
+            await self._app.remembering.reopen_room(await self._show_past(found))
 
     def open_past(self, run: LoggedRun) -> None:
         """Show a past run, or one of another process, in the place of the runs."""
@@ -261,10 +263,12 @@ class Runs:
         await self._app.go("runs")
         await self._show_past(run)
 
-    async def _show_past(self, run: LoggedRun) -> None:
+    async def _show_past(self, run: LoggedRun) -> RunScreen:
         from app.tui.screens.past_run import PastRunScreen
 
-        await self._app.push_screen(PastRunScreen(run, dict(self._app.rows.results), self._app.clock.mono))
+        screen = PastRunScreen(run, dict(self._app.rows.results), self._app.clock.mono)
+        await self._app.push_screen(screen)
+        return screen
 
     def export_report(self, folder: Path) -> None:
         """Ask where to write a report of a run, and write it.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
 from textual.content import Content
 
 from app.engine.house import House
-from app.tui import demo
+from app.tui import demo, kept_room
 from app.tui.app import Workbench
 from app.tui.demo_runs import past_runs
 from app.tui.memory import Memory, Spot, write_memory
 from app.tui.replay import ReplayEngine
+from app.tui.screens.choices import Ask
 from app.tui.screens.dialogs import Confirm
 from app.tui.screens.jump import Jump
 from app.tui.screens.past_run import PastRunScreen
@@ -17,6 +21,7 @@ from app.tui.screens.run import RunScreen
 from app.tui.screens.terminal import TerminalScreen
 from app.tui.screenshots import WIDE, until
 from app.tui.widgets.log_view import LogView
+from app.tui.widgets.time_slider import TimeSlider
 from tests import waiting
 from tests.tui.local_guest import Guest, text
 
@@ -171,3 +176,124 @@ async def test_terminals_and_consoles_share_the_place_of_the_run(tmp_path) -> No
         await pilot.press("y")
         await until(pilot, lambda: app.screen is run and not run.room.panes)
     assert guest.released == 1
+
+
+def shares(run) -> list[tuple[int, int, int, int]]:
+    return [tuple(pane.region) for pane in run.room.all_panes]
+
+
+async def test_what_is_beside_a_run_is_found_again_and_outlives_the_next_run(tmp_path) -> None:
+    runs = past_runs(tmp_path / "house")
+    house, memory = House(runs=runs), tmp_path / "memory.json"
+
+    def begin(*machines: str) -> Workbench:
+        return workbench(
+            tmp_path, "run", run=runs.ids()[0], memory=memory, house=house, machines=["m-41c9", *machines]
+        )
+
+    app = begin()
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, PastRunScreen) and app.screen.run_list.count > 0)
+        run = app.screen
+        await select(pilot, run, lambda test: test.kept is not None)
+        await pilot.press("quotation_mark")
+        await waiting.until(lambda: run.room.panes and "guest#" in text(run.room.panes[0]), "a prompt")
+        await pilot.press("ctrl+g", "left_curly_bracket", "ctrl+g", "left_curly_bracket", "ctrl+g", "d")
+        await select(pilot, run, lambda test: test.kept is None and test.console)
+        pinned_machine = run.run_list.current.machine
+        await pilot.press("p")
+        await until(pilot, lambda: len(run.panes) == 5)
+        left = shares(run)
+        app.leave("")
+        await waiting.until(lambda: app._exit, "the end")
+
+    app = begin()
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, PastRunScreen) and len(app.screen.panes) == 5)
+        run = app.screen
+        await waiting.until(lambda: "guest#" in text(run.room.panes[0]), "a prompt")
+        await until(pilot, lambda: shares(run) == left)
+        (pinned,) = run.pinned
+        title = f"console of {pinned_machine} · pinned"
+        await until(pilot, lambda: any(title in shown for shown in titles(run)) and pinned.path is not None)
+        # The next run takes the place; what was beside the past one goes on, and nothing leads through time.
+        (pane,) = run.room.panes
+        await pilot.press("1", "R")
+        await until(pilot, lambda: app.screen is run and app.session is not None)
+        await until(pilot, lambda: run.session is app.session and app.session.state.finished is not None)
+        assert run.room.panes == [pane] and pane.source is not None and list(run.pinned) == [pinned]
+        assert not run.query(TimeSlider) and run.NAME == RunScreen.NAME
+        assert any("m-41c9" in shown for shown in titles(run))
+        await select(pilot, run, lambda test: test.result is not None and run.chosen_test() is not None)
+        await pilot.press("S")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await pilot.press("escape")
+        # A key that led through time does nothing any more.
+        await pilot.press("shift+home")
+        assert run.session is app.session
+        app.leave("")
+        await waiting.until(lambda: app._exit, "the end")
+
+    # Who begins a run before looking at the last one finds the same beside it.
+    left_in = Memory(spots={str(demo.registry().root): Spot(place="tests", run=runs.ids()[0])})
+    left_in.spots[str(demo.registry().root)].room = json.loads(memory.read_text())["registries"][
+        str(demo.registry().root)
+    ]["room"]
+    write_memory(memory, left_in.dump())
+    app = begin()
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.rows.registry is not None)
+        await pilot.press("R")
+        await until(pilot, lambda: type(app.screen) is RunScreen and len(app.screen.panes) == 5)
+        await waiting.until(lambda: "guest#" in text(app.screen.room.panes[0]), "a prompt")
+        app.leave("")
+        await waiting.until(lambda: app._exit, "the end")
+
+
+async def test_a_pinned_console_goes_over_to_its_test_in_the_next_run(tmp_path) -> None:
+    engine = ReplayEngine(demo.registry(), record=demo.record(tmp_path), folder=tmp_path, released=None)
+    app = Workbench(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.rows.registry is not None)
+        await pilot.press("R")
+        await until(
+            pilot, lambda: isinstance(app.screen, RunScreen) and app.session.state.finished is not None
+        )
+        run, first = app.screen, app.session
+        await select(pilot, run, lambda test: test.console and test.kept is None)
+        name, machine = run.run_list.current.name, run.run_list.current.machine
+        await pilot.press("p")
+        await until(pilot, lambda: any(pin.machine == machine for pin in run.pinned.values()))
+        await pilot.press("1", "R")
+        await until(pilot, lambda: app.screen is run and run.session is not first)
+        await until(pilot, lambda: app.session.state.finished is not None)
+        (pin,) = run.pinned.values()
+        await until(pilot, lambda: not pin.stale and pin.machine == run.session.state.tests[name].machine)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {},
+        {"shape": None, "panes": [{"kind": "run console"}]},
+        {"shape": {"direction": "right", "shares": [1, 1], "parts": ["0", "0"]}, "panes": []},
+        {
+            "shape": {"direction": "right", "shares": [1, 1], "parts": ["0", "0"]},
+            "panes": [{"kind": "run console"}],
+        },
+        {
+            "shape": {"direction": "right", "shares": [1, 1], "parts": ["0", "1"]},
+            "panes": [{"kind": "run console"}, {"kind": "run console"}],
+        },
+        {
+            "shape": {"direction": "right", "shares": [1, 1], "parts": ["0", "1"]},
+            "panes": [{"kind": "run console"}, {"kind": "shell", "machine": 3}],
+        },
+        {"shape": {"direction": "right", "shares": [1, 1], "parts": ["0", "1"]}, "panes": ["x", 1]},
+    ],
+)
+def test_a_room_that_nobody_wrote_is_none(kept) -> None:
+    made: list[object] = []
+    with pytest.raises(ValueError, match="no"):
+        kept_room.load(kept, made.append)
+    assert made == []

@@ -12,10 +12,12 @@ from textual.binding import BindingType
 from app.engine.api import LastResult
 from app.engine.past import LoggedRun
 from app.logs.at_moment import LogAtMoment
+from app.logs.log_file import LogFile
 from app.tui import keymap
 from app.tui.later import later
 from app.tui.messages import explain
 from app.tui.replay_session import ReplaySession
+from app.tui.run_session import RunSession
 from app.tui.screens.run import RunScreen
 from app.tui.widgets.time_slider import SPEEDS, TimeSlider
 
@@ -48,6 +50,8 @@ class PastRunScreen(RunScreen):
         self.playing = False
         self.speed = SPEEDS[0]
         self._due = False
+        self.live = False
+        """Whether a run of this session is shown by now, and no past one."""
 
     def on_mount(self) -> None:
         """Read the log; the run screen's own start comes after this."""
@@ -65,6 +69,21 @@ class PastRunScreen(RunScreen):
             self.notify(
                 f"{message}\n{remedy}".strip(), title="Not read", severity="error", timeout=10, markup=False
             )
+        self.refresh_bindings()
+
+    def take_session(self, session: RunSession) -> None:
+        """Show a run of this session as the run screen does; terminals and pinned consoles stay."""
+        self.live = True
+        self.playing = False
+        self.workers.cancel_group(self, "log")
+        self.query(TimeSlider).remove()
+        self.console.opens = LogFile
+        # What leads through time, and its keys, are gone.
+        for name in ("NAME", "PURPOSE", "SCOPE", "HELP_SCOPES"):
+            setattr(self, name, getattr(RunScreen, name))
+        assert RunScreen._merged_bindings is not None
+        self._bindings = RunScreen._merged_bindings.copy()
+        super().take_session(session)
         self.refresh_bindings()
 
     def _changed(self) -> None:
@@ -86,7 +105,7 @@ class PastRunScreen(RunScreen):
         if isinstance(console, LogAtMoment):
             console.moment = self.past.moment
         sliders = self.query(TimeSlider)
-        if sliders:
+        if sliders and not self.live:
             sliders.first().show(self.past, playing=self.playing, speed=self.speed)
 
     # time
@@ -106,7 +125,7 @@ class PastRunScreen(RunScreen):
     @work(group="seek", exit_on_error=False)
     async def seek(self, moment: float) -> None:
         """Show the run as it was at a moment, in seconds since it began."""
-        if await self.past.seek(max(0.0, min(moment, self.past.length))):
+        if await self.past.seek(max(0.0, min(moment, self.past.length))) and not self.live:
             self.run_changed()
             self.refresh_bindings()
 
@@ -146,6 +165,8 @@ class PastRunScreen(RunScreen):
 
     def why_not(self, action: str) -> str:
         """Say why an action cannot be done now."""
+        if self.live:
+            return super().why_not(action)
         if action in ("event", "seconds", "ends", "play", "speed"):
             return "" if self.past.over else "The run goes on; its time can be moved when it is over."
         if action == "rewind":

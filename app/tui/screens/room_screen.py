@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from textual import on
 from textual.events import DescendantBlur, DescendantFocus
@@ -11,10 +14,13 @@ from textual.widgets import Static
 
 from app.engine.state import TestState
 from app.setting_kinds import prefix_name
+from app.tui import kept_room
+from app.tui.kept_room import KeptPane
 from app.tui.layout import PanedScreen
 from app.tui.run_session import RunSession
 from app.tui.screens.dialogs import Confirm
 from app.tui.screens.log_screen import LogScreen
+from app.tui.terminal.pane import TerminalPane
 from app.tui.terminal.seat import Seat
 from app.tui.terminal.splits import Direction
 from app.tui.terminal.terminal_room import TerminalRoom
@@ -24,6 +30,21 @@ _WIDE = 100
 """Columns from which on a pinned console goes beside another pane and not below it."""
 
 
+@dataclass(slots=True)
+class Pin:
+    """A console that stays in view.
+
+    Attributes:
+        test: The test whose machine it is of.
+        machine: The machine whose console is shown; empty while there is none.
+        stale: Whether it is of an earlier run, until the test has a console in this one.
+    """
+
+    test: str
+    machine: str = ""
+    stale: bool = False
+
+
 class RoomScreen(LogScreen, PanedScreen):
     """A screen with a room that begins with a console; its last pane of ``PANES`` is ``room``."""
 
@@ -31,8 +52,8 @@ class RoomScreen(LogScreen, PanedScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pinned: dict[LogView, str] = {}
-        """Tests whose consoles are pinned, by the view."""
+        self.pinned: dict[LogView, Pin] = {}
+        """What is pinned, by the view."""
         self.terminal_keys = Static(id="terminal-keys", markup=False)
         """Says the keys of a terminal while one is focused."""
         self._seats: dict[str, Seat] = {}
@@ -90,21 +111,28 @@ class RoomScreen(LogScreen, PanedScreen):
 
     def open_beside(self, machine: str, test: str, direction: Direction) -> None:
         """Open a terminal in a machine of a test, beside the focused pane of the room or below it."""
+        self._put(self.room.make_pane(self._seat(machine, test)), direction)
+
+    def _seat(self, machine: str, test: str) -> Seat:
         seat = self._seats.get(machine)
         if seat is None:
             seat = self._seats[machine] = self.workbench.doors.seat_in(machine, test)
-        self._put(self.room.make_pane(seat), direction)
+        return seat
 
     def pin(self, test: TestState) -> None:
         """Keep the console of a test's machine in view."""
-        known = next((view for view, name in self.pinned.items() if name == test.name), None)
+        known = next((view for view, pin in self.pinned.items() if pin.test == test.name), None)
         if known is not None:
             self.room.go_to(known)
             return
+        view = self._pinned_view(Pin(test.name))
+        self._put(view, "right" if self._beside().size.width >= _WIDE else "below")
+
+    def _pinned_view(self, pin: Pin) -> LogView:
         view = LogView(empty="This machine printed nothing so far.")
         view.add_class("pane")
-        self.pinned[view] = test.name
-        self._put(view, "right" if self._beside().size.width >= _WIDE else "below")
+        self.pinned[view] = pin
+        return view
 
     def _put(self, pane: Widget, direction: Direction) -> None:
         self.panes_layout.closed.discard("room")
@@ -120,26 +148,81 @@ class RoomScreen(LogScreen, PanedScreen):
     def room_changed(self) -> None:
         """Show in the room where the run is."""
         tests = self.session.state.tests
-        for view, name in self.pinned.items():
-            test = tests.get(name)
-            if test is None or not view.is_mounted:
+        for view, pin in self.pinned.items():
+            test = tests.get(pin.test)
+            path = self.session.console_of(test) if test is not None else None
+            if test is None or path is None or not view.is_mounted:
                 continue
-            path = self.session.console_of(test)
-            if path != view.path and not view.line_count:
+            if path != view.path and (pin.stale or not view.line_count):
                 view.attach(path)
-            if path is not None and not self.room.named(view):
-                self.room.entitle(view, f"console of {test.machine} · pinned")
+            pin.stale = False
+            if test.machine != pin.machine or not self.room.named(view):
+                pin.machine = test.machine
+                self._title_pinned(view, "")
         for seat in self._seats.values():
             if seat.test in tests:
                 self.room.steps_changed(seat.test, tests[seat.test].steps)
 
     @on(LogView.Status)
     def _pinned_status(self, event: LogView.Status) -> None:
-        name = self.pinned.get(event.control)
-        test = self.session.state.tests.get(name) if name is not None else None
-        if test is not None:
-            words = (f"console of {test.machine}", "pinned", event.text)
-            self.room.entitle(event.control, " · ".join(filter(None, words)))
+        if isinstance(event.control, LogView):
+            self._title_pinned(event.control, event.text)
+
+    def _title_pinned(self, view: LogView, status: str) -> None:
+        pin = self.pinned.get(view)
+        if pin is not None and pin.machine:
+            words = (f"console of {pin.machine}", "pinned", status)
+            self.room.entitle(view, " · ".join(filter(None, words)))
+
+    # what is kept for the next start
+
+    @property
+    def holds_more(self) -> bool:
+        """Whether terminals or pinned consoles are beside the console of the run."""
+        return bool(self.room.panes or self.pinned)
+
+    def keep_pins(self) -> None:
+        """Have what is pinned follow its tests into another run."""
+        for pin in self.pinned.values():
+            pin.stale = True
+
+    def kept_room(self) -> dict[str, object]:
+        """Return what is needed to open the room again."""
+        return kept_room.dump(self.room.splits, self._kept_pane)
+
+    def _kept_pane(self, pane: Widget) -> KeptPane:
+        if isinstance(pane, TerminalPane):
+            seat = self.room.seat_of(pane)
+            return KeptPane(self.room.kind_of(pane), seat.label, seat.test)
+        if isinstance(pane, LogView) and pane in self.pinned:
+            pin = self.pinned[pane]
+            return KeptPane(kept_room.PINNED, pin.machine, pin.test, str(pane.path or ""))
+        return KeptPane(kept_room.RUN_CONSOLE)
+
+    async def open_again(self, kept: Mapping[str, object]) -> None:
+        """Have the room as it was left; a machine that is gone says so in its pane."""
+        if not kept or self.holds_more:
+            return
+        logs: dict[LogView, Path] = {}
+
+        def make(pane: KeptPane) -> Widget:
+            if pane.kind == kept_room.RUN_CONSOLE:
+                return self.room.all_panes[0]
+            if pane.kind != kept_room.PINNED:
+                return self.room.remake_pane(self._seat(pane.machine, pane.test), pane.kind)
+            view = self._pinned_view(Pin(pane.test, pane.machine, stale=True))
+            if pane.log:
+                logs[view] = Path(pane.log)
+            return view
+
+        # Whatever else the file holds was not written by a workbench: the room begins with its console then.
+        with contextlib.suppress(ValueError):
+            await self.room.share_as(kept_room.load(kept, make))
+            for view, log in logs.items():
+                if view.path is None:
+                    view.attach(log)
+                    self._title_pinned(view, "")
+            self.room_changed()
 
     # what is typed into
 

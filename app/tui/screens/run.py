@@ -101,6 +101,7 @@ class RunScreen(RoomScreen, ActingScreen):
     def take_session(self, session: RunSession) -> None:
         """Show another run; terminals and pinned consoles stay."""
         self.session = session
+        self.keep_pins()
         self.console.attach(None)
         self.run_changed()
 
@@ -384,7 +385,7 @@ class RunScreen(RoomScreen, ActingScreen):
     def log_name(self) -> str:
         """Return what to call a file that the console is exported to."""
         if self.shown_log in self.pinned:
-            return f"{self.session.state.tests[self.pinned[self.shown_log]].machine}.log"
+            return f"{self.pinned[self.shown_log].machine}.log"
         test = self.run_list.current
         return f"{test.machine}.log" if test is not None and test.machine else super().log_name()
 

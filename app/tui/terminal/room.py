@@ -86,6 +86,13 @@ class Panes(Container):
         self.place()
         self.screen.set_focus(fresh)
 
+    async def share_as(self, splits: Splits[Widget]) -> None:
+        """Show panes as they share the room from now on; those that are shown already are among them."""
+        fresh = [pane for pane in splits.panes if pane not in self.all_panes]
+        self.splits = splits
+        await self.mount_all(fresh)
+        self.place()
+
     def focus_pane(self, step: int) -> None:
         """Go to another pane; what was maximised is then that one."""
         panes, current = self.all_panes, self.screen.focused

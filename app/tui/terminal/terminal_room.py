@@ -121,20 +121,24 @@ class TerminalRoom(Panes):
         if not isinstance(first, Seat):
             return first
         seat = first
-
-        def make(kind: str) -> Widget:
-            if kind == _CONSOLE and seat.machine is not None:
-                return self.make_pane(seat, seat.machine.console, _CONSOLE)
-            return self.make_pane(seat, host_shell, _HOST) if kind == _HOST else self.make_pane(seat)
-
         if shape is not None:
             with contextlib.suppress(ValueError):
-                return Splits.shaped(shape, make)
+                return Splits.shaped(shape, lambda kind: self.remake_pane(seat, kind))
         return self.make_pane(seat)
 
     def shape(self) -> Shape:
         """Return how the terminals share the room, for the next start; commands are shells then."""
-        return self.splits.shape(lambda pane: self._kinds.get(pane, "shell"))
+        return self.splits.shape(self.kind_of)
+
+    def kind_of(self, pane: Widget) -> str:
+        """Return what a terminal shows, by the word that the next start knows it by."""
+        return self._kinds.get(pane, "shell")
+
+    def remake_pane(self, seat: Seat, kind: str) -> TerminalPane:
+        """Make a pane of a kind in a seat."""
+        if kind == _CONSOLE and seat.machine is not None:
+            return self.make_pane(seat, seat.machine.console, _CONSOLE)
+        return self.make_pane(seat, host_shell, _HOST) if kind == _HOST else self.make_pane(seat)
 
     def on_mount(self) -> None:
         """Take keys where they arrive."""
