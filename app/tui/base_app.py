@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
+from app.tui import clipboard
 from app.tui.collecting import PERIOD, Collector
 from app.tui.driver import OuterDriver, known
 
@@ -30,6 +33,25 @@ class BaseApp(App[int]):
         """Leave the collector to itself."""
         if self._collector is not None:
             self._collector.close()
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy to the desktop's clipboard; where there is none, or it fails, through the outer terminal."""
+        command = clipboard.desktop_command() if isinstance(self._driver, LinuxDriver) else ()
+        if command:
+            self._clipboard = text
+            self.run_worker(self._copy(command, text), group="clipboard", exclusive=True, exit_on_error=False)
+        else:
+            self._copy_through_terminal(text)
+
+    async def _copy(self, command: Sequence[str], text: str) -> None:
+        if not await clipboard.hand_over(command, text):
+            self._copy_through_terminal(text)
+
+    def _copy_through_terminal(self, text: str) -> None:
+        if len(text.encode(errors="replace")) <= clipboard.LARGEST_OSC:
+            super().copy_to_clipboard(text)
+        else:
+            self.notify(clipboard.TOO_MUCH, severity="warning")
 
     def get_driver_class(self) -> type[Driver]:
         """Return the driver that reads keys quickly, where it can be used."""

@@ -437,8 +437,12 @@ SCOPES: dict[str, tuple[Key, ...]] = {
         Key("terminal.host", "h", "open_host", "host", "A shell of this host."),
         Key("terminal.right", "percent_sign,vertical_line", "split_right", "right", "One more shell beside."),
         Key("terminal.below", "quotation_mark,minus", "split_below", "below", "One more shell below."),
-        Key("terminal.next", "o,tab,right,down", "next_pane", "next", "Go to the next terminal."),
-        Key("terminal.previous", "left,up,shift+tab", "previous_pane", "previous", "Go to the one before."),
+        Key("terminal.next", "o,tab", "next_pane", "next", "Go to the next terminal."),
+        Key("terminal.previous", "shift+tab", "previous_pane", "previous", "Go to the one before."),
+        Key("terminal.pane-left", "left", "pane_left", "left one", "Go to the terminal on the left."),
+        Key("terminal.pane-right", "right", "pane_right", "right one", "Go to the terminal on the right."),
+        Key("terminal.pane-above", "up", "pane_above", "upper one", "Go to the terminal above."),
+        Key("terminal.pane-below", "down", "pane_below", "lower one", "Go to the terminal below."),
         Key("terminal.jump", "q,semicolon", "jump", "jump", "Show a number on every pane; it leads there."),
         Key("terminal.narrower", "less_than_sign", "narrower", "narrower", "Make it narrower."),
         Key("terminal.wider", "greater_than_sign", "wider", "wider", "Make it wider; the mouse drags rules."),
@@ -447,6 +451,13 @@ SCOPES: dict[str, tuple[Key, ...]] = {
         Key("terminal.even", "equals_sign", "even", "even", "Give all terminals the same room."),
         Key("terminal.zoom", "z", "zoom", "zoom", "Give it the whole screen, and back."),
         Key("terminal.broadcast", "b", "broadcast", "all", "Type into all terminals at once, and back."),
+        Key(
+            "terminal.broadcast-one",
+            "B",
+            "broadcast_one",
+            "chosen",
+            "Take this terminal among those that are typed into at once, or out.",
+        ),
         Key("terminal.record", "R", "record", "record", "Record the terminal, and end it."),
         Key(
             "terminal.test", "T", "new_test", "new test", "Begin to record a new test; end it, and review it."

@@ -302,9 +302,9 @@ async def test_a_key_is_typed_by_the_input_thread_only_when_nothing_else_is_to_b
         letter = events.Key("a", "a")
         assert not pane.type_now(letter), "this source is no PTY of this host"
         assert pane.only_typed()
-        screen.room.broadcast = True
+        screen.room.together.toggle(pane)
         assert not pane.only_typed()
-        screen.room.broadcast = False
+        screen.room.together.toggle(pane)
         assert screen.room._key_taker() is pane
         await outer.app.push_screen(TerminalScreen(outer.app.open, label="another"))
         assert screen.room._key_taker() is None

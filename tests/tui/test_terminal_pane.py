@@ -131,6 +131,22 @@ async def test_exit_status_is_shown_and_enter_starts_it_again() -> None:
         await until(lambda: seen(pane).count("over") == 2, "a second time")
 
 
+async def test_what_starts_again_is_not_on_the_alternate_screen_of_what_died() -> None:
+    script = "printf 'before\\033[?1049h\\033]2;a title\\007\\033[5 qall of the screen'; kill -9 $$"
+    async with Host(opener("sh", "-c", script)).run_test(size=(60, 12)) as pilot:
+        await pilot.pause()
+        pane = pilot.app.screen.panes[0]
+        await until(lambda: bool(pane.ended), "an end")
+        assert "all of the screen" in seen(pane), "what it showed last stays until it is started again"
+        pane._opener = opener("sh", "-c", "seq 1 40; read line")
+        await pilot.press("enter")
+        await until(lambda: "\n40" in seen(pane), "the new program's lines")
+        assert not pane.model.modes.alternate
+        assert (pane.model.title, pane.model.cursor.shape) == ("", 0)
+        await pilot.press("ctrl+g", "left_square_bracket", "g")
+        await until(lambda: seen(pane).startswith("before\n1\n2\n"), "the scrollback", lambda: seen(pane))
+
+
 async def test_what_cannot_be_opened_is_told_with_the_remedy() -> None:
     async def refuse(columns: int, rows: int) -> LocalPty:
         raise BackendError("the machine is stopped", remedy="vmbench start it")
@@ -279,15 +295,60 @@ async def test_a_split_whose_place_is_asked_for_before_it_is_laid_out(monkeypatc
             await until(lambda pane=pane: "\n22 40\n" in seen(pane), "its size")
 
 
-async def test_typing_into_all_panes() -> None:
-    async with Host(opener()).run_test(size=(81, 24)) as pilot:
+async def test_typing_into_all_panes_and_into_chosen_ones() -> None:
+    async with Host(opener()).run_test(size=(121, 24)) as pilot:
         screen, first = await started(pilot)
-        await pilot.press("ctrl+g", "percent_sign")
-        await until(lambda: len(screen.panes) == 2 and screen.panes[1].source is not None, "two panes")
-        await pilot.press("ctrl+g", "b", *"echo both", "enter")
+        for count in (2, 3):
+            await pilot.press("ctrl+g", "percent_sign")
+            await until(lambda count=count: len(screen.panes) == count and screen.panes[-1].source, "panes")
+        _, second, third = screen.panes
+        line = screen.query_one("#keys")
+        await pilot.press("ctrl+g", "b", *"echo all", "enter")
         for pane in screen.panes:
-            await until(lambda pane=pane: "\nboth" in seen(pane), "the echo in each")
-        assert first is screen.panes[0]
+            await until(lambda pane=pane: "\nall" in seen(pane), "the echo in each")
+            assert "⇉" in str(pane.border_title)
+        assert "typing into all terminals" in str(line.render())
+
+        # off; then the first and the third, told in their titles and in the line of keys
+        await pilot.press("ctrl+g", "b", "ctrl+g", "B", "ctrl+g", "left", "ctrl+g", "left", "ctrl+g", "B")
+        assert screen.current is first
+        assert [pane.together for pane in screen.panes] == [True, False, True]
+        await until(lambda: "typing into 2 of 3 terminals" in str(line.render()), "how many")
+        await pilot.press(*"echo two", "enter")
+        for pane in (first, third):
+            await until(lambda pane=pane: "\ntwo" in seen(pane), "the echo in each that was chosen")
+        await pilot.press("ctrl+g", "right")
+        assert screen.current is second
+        await until(lambda: "typing into" not in str(line.render()), "nothing of others")
+        await pilot.press(*"echo alone", "enter")
+        await until(lambda: "\nalone" in seen(second), "the echo in the one that was not")
+        assert "two" not in seen(second)
+        assert "alone" not in seen(first) + seen(third)
+
+
+async def test_arrows_lead_to_the_pane_on_that_side() -> None:
+    async with Host(opener()).run_test(size=(81, 24)) as pilot:
+        screen, left = await started(pilot)
+        for key, count in (("percent_sign", 2), ("minus", 3)):
+            await pilot.press("ctrl+g", key)
+            await until(lambda count=count: len(screen.panes) == count and screen.panes[-1].source, "panes")
+        _, above, below = screen.panes
+        for key, where in (
+            ("up", above),
+            ("left", left),
+            ("up", left),  # nothing is above or below it
+            ("down", left),
+        ):
+            await pilot.press("ctrl+g", key)
+            assert screen.current is where, key
+        await pilot.press("ctrl+g", "left")
+        assert screen.current in (above, below), "round the edge"
+        for key, where in (
+            ("right", left),
+            ("right", screen.current),
+        ):
+            await pilot.press("ctrl+g", key)
+            assert screen.current is where, key
 
 
 async def test_leaving_hangs_up() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual import on
 
 from app.logs.marks import Mark
+from app.tui import clipboard
 from app.tui.screens.base import VmScreen
 from app.tui.screens.log_dialogs import ExportLog, Marks
 from app.tui.widgets.find_bar import FindBar, FindEntry
@@ -68,7 +69,11 @@ class LogScreen(VmScreen):
     def copy_from(self, view: LogView) -> None:
         """Copy what is selected, or what is in view."""
         selected = self.get_selected_text()
-        self.app.copy_to_clipboard(selected or view.visible_text())
+        text = selected or view.visible_text()
+        if not clipboard.fits(text):
+            self.notify(f"{clipboard.TOO_MUCH} x exports it.", severity="warning")
+            return
+        self.app.copy_to_clipboard(text)
         self.notify("Copied the selection." if selected else "Copied what is in view.")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -243,8 +243,7 @@ class RoomScreen(LogScreen, PanedScreen):
         if typing:
             name = prefix_name(self.workbench.terminals.prefix)
             words = f'{name} then: d to the run  % right  " below  o next  z zoom  x close  ? keys'
-            into_all = "typing into all terminals · " if self.room.broadcast else ""
-            self.terminal_keys.update(into_all + words)
+            self.terminal_keys.update(self.room.together.told(self.room.current) + words)
         self.refresh_bindings()
 
     @on(TerminalRoom.LeaveAsked)

@@ -71,6 +71,7 @@ class TerminalScreen(VmScreen):
         super().__init__()
         self._prefix = prefix
         self._release = release
+        self._told = ""
         self.machine = machine
         self.test = test
         seat = Seat(opener, label, machine, recording, test)
@@ -112,11 +113,6 @@ class TerminalScreen(VmScreen):
         """The focused pane."""
         return self.room.current
 
-    @property
-    def broadcast(self) -> bool:
-        """Whether what is typed goes to every pane."""
-        return self.room.broadcast
-
     def run_command(self, action: str) -> None:
         """Do what a key after the prefix does, in the focused pane."""
         self.room.run_command(action)
@@ -129,13 +125,18 @@ class TerminalScreen(VmScreen):
         """Mark what steps of the test began or ended, in every recording."""
         self.room.steps_changed(self.test, steps)
 
+    def on_descendant_focus(self) -> None:
+        """Say whether others are typed into, too."""
+        self._tell_keys()
+
     @on(TerminalRoom.Broadcast)
     def _tell_keys(self) -> None:
         name = prefix_name(self._prefix)
         words = f'{name} then: c more  % right  " below  o next  z zoom  [ scroll  d leave  ? keys'
-        self.query_one("#keys", Static).update(
-            f"typing into all panes · {words}" if self.broadcast else words
-        )
+        words = self.room.together.told(self.room.current) + words
+        if words != self._told:
+            self._told = words
+            self.query_one("#keys", Static).update(words)
 
     @on(TerminalRoom.LastClosed)
     def _last_closed(self) -> None:

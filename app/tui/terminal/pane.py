@@ -14,11 +14,12 @@ from textual.message import Message
 
 from app.setting_kinds import prefix_name
 from app.settings import PREFIX
+from app.tui import clipboard
 from app.tui.terminal.background import Background
 from app.tui.terminal.emulators import NoEmulator, load
 from app.tui.terminal.keys import encode_focus, encode_key, encode_paste
 from app.tui.terminal.local_pty import LocalPty
-from app.tui.terminal.model import LARGEST_COPY, TerminalModel
+from app.tui.terminal.model import TerminalModel
 from app.tui.terminal.mouse import PaneMouse
 from app.tui.terminal.scrollback import step_of
 from app.tui.terminal.view import TerminalView
@@ -132,6 +133,8 @@ class TerminalPane(TerminalView, can_focus=True):
         self._title_shown = ""
         self.number = 0
         """Its number among the panes of its screen; 0 where it is the only one."""
+        self.together = False
+        """Whether what is typed into others of its screen goes here, too."""
         self.told = ""
         """What its title says beside its name."""
         self._prefixed = False
@@ -186,9 +189,20 @@ class TerminalPane(TerminalView, can_focus=True):
         """Start the program, or start it again."""
         if self._serving is not None and not self._serving.done():
             return
+        if self.ended:
+            self._begin_anew()
         self.ended = ""
         self.retitle()
         self._serving = asyncio.create_task(self._run(), name=f"terminal {self.label}")
+
+    def _begin_anew(self) -> None:
+        """Leave the alternate screen that what ended was on, and go below what it printed."""
+        if self.model.modes.alternate:
+            self.model.feed(b"\x1b[?1049l")
+        self.model.feed(b"\x1b[0 q\x1b]2;\x07")
+        if self.model.cursor.x:
+            self.model.feed(b"\r\n")
+        self.ask_to_paint(1)
 
     async def _run(self) -> None:
         code: int | None = None
@@ -264,6 +278,8 @@ class TerminalPane(TerminalView, can_focus=True):
     def retitle(self) -> None:
         """Show again what the title says."""
         name = f"● REC {self.label}" if self.recorder is not None else self.label
+        if self.together:
+            name = f"⇉ {name}"
         if self.model.title and self.model.title != self.label:
             name = f"{name}: {self.model.title}"
         if self.scrollback.typing is not None:
@@ -468,8 +484,8 @@ class TerminalPane(TerminalView, can_focus=True):
         if not self._background.is_here(self.copy):
             return
         text = self.selected_text()
-        if len(text.encode()) > LARGEST_COPY:
-            self.notify(f"More than {LARGEST_COPY // 1000} kB is too much to copy.", severity="warning")
+        if not clipboard.fits(text):
+            self.notify(clipboard.TOO_MUCH, severity="warning")
         elif text:
             self.app.copy_to_clipboard(text)
             self.notify(f"Copied {len(text)} characters.")

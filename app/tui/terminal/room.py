@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual import events
 from textual.containers import Container
 from textual.content import Content
+from textual.geometry import Region
 from textual.widget import Widget
 
 from app.tui.terminal.pane import TerminalPane
@@ -98,6 +99,27 @@ class Panes(Container):
         panes, current = self.all_panes, self.screen.focused
         place = panes.index(current) if current in panes else 0
         self.go_to(panes[(place + step) % len(panes)])
+
+    def go_towards(self, pane: Widget, x: int, y: int) -> None:
+        """Go to the nearest pane on one side; from the outermost to the one at the other end."""
+        places = self.splits.arrange(self.size.width, self.size.height)
+        here = places[pane]
+
+        def beside(there: Region) -> int:
+            """Return for how many cells a pane would lie along this one."""
+            if x:
+                return min(here.bottom, there.bottom) - max(here.y, there.y)
+            return min(here.right, there.right) - max(here.x, there.x)
+
+        def ahead(there: Region) -> int:
+            return x * (there.x - here.x) + y * (there.y - here.y)
+
+        others = [other for other in places if other is not pane and beside(places[other]) > 0]
+        before = [other for other in others if ahead(places[other]) > 0]
+        if before:
+            self.go_to(min(before, key=lambda other: (ahead(places[other]), -beside(places[other]))))
+        elif others:
+            self.go_to(min(others, key=lambda other: (ahead(places[other]), -beside(places[other]))))
 
     def go_to(self, target: Widget) -> None:
         """Focus a pane; what was maximised is then that one."""

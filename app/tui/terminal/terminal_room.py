@@ -26,6 +26,7 @@ from app.tui.terminal.recorded_panes import RecordedPanes
 from app.tui.terminal.room import Panes
 from app.tui.terminal.seat import NewTests, Seat
 from app.tui.terminal.splits import Direction, Shape, Splits
+from app.tui.terminal.together import Together
 
 PURPOSE = (
     "Terminals in a machine. Every key reaches the program in the focused pane; the prefix key and then "
@@ -60,11 +61,7 @@ class TerminalRoom(Panes):
         """The person wants to leave the terminals."""
 
     class Broadcast(Message):
-        """Typing goes to every pane from now on, or no more."""
-
-        def __init__(self, on: bool) -> None:
-            super().__init__()
-            self.on = on
+        """Other panes than before are typed into at once."""
 
     def __init__(
         self,
@@ -85,8 +82,8 @@ class TerminalRoom(Panes):
         self._asking = False
         self._keyboard: Keyboard | None = None
         self._held: list[events.Key | events.Paste] | None = None
-        self.broadcast = False
-        """Whether what is typed goes to every pane."""
+        self.together = Together(lambda: self.panes)
+        """The terminals that are typed into at once."""
         self.on_zoom: Callable[[Widget], None] = self.zoom
         """Gives a pane the whole screen, and back."""
         self._kinds: dict[Widget, str] = {}
@@ -100,6 +97,10 @@ class TerminalRoom(Panes):
             "split_below": lambda pane: self._add(None, "", pane, "below"),
             "next_pane": lambda pane: self.focus_pane(1),
             "previous_pane": lambda pane: self.focus_pane(-1),
+            "pane_left": lambda pane: self.go_towards(pane, -1, 0),
+            "pane_right": lambda pane: self.go_towards(pane, 1, 0),
+            "pane_above": lambda pane: self.go_towards(pane, 0, -1),
+            "pane_below": lambda pane: self.go_towards(pane, 0, 1),
             "jump": lambda pane: self._jump(),
             "narrower": lambda pane: self.grow(pane, "right", -1),
             "wider": lambda pane: self.grow(pane, "right", 1),
@@ -107,7 +108,8 @@ class TerminalRoom(Panes):
             "higher": lambda pane: self.grow(pane, "below", 1),
             "even": lambda pane: self.even(),
             "zoom": lambda pane: self.on_zoom(pane),
-            "broadcast": lambda pane: self._toggle_broadcast(),
+            "broadcast": lambda pane: self._type_together(self.together.toggle_all),
+            "broadcast_one": lambda pane: self._type_together(lambda: self.together.toggle(pane)),
             "record": self.recorded.toggle,
             "mark": self.recorded.ask_to_mark,
             "new_test": self._new_test,
@@ -172,18 +174,15 @@ class TerminalRoom(Panes):
             self.recorded.capture(pane)
         elif seat.recording is not None and seat.recording.always:
             self.recorded.record(pane, "")
-        pane.on_typed = self._typed
+        pane.on_typed = self.together.typed
         pane.on_command = self._command
         pane.on_hold = self._hold
-        pane.only_typed = self._only_typed
+        pane.only_typed = lambda: self._held is None and pane not in self.together
         return pane
 
     def _key_taker(self) -> TerminalPane | None:
         stack = self.app.screen_stack
         return self.current if stack and stack[-1] is self.screen and self.screen.maximized is None else None
-
-    def _only_typed(self) -> bool:
-        return not self.broadcast and self._held is None
 
     def _hold(self, event: events.Key | events.Paste) -> bool:
         """Keep what is typed after the key that opens a pane for that pane."""
@@ -206,12 +205,6 @@ class TerminalRoom(Panes):
         """The focused terminal."""
         focused = self.screen.focused
         return focused if isinstance(focused, TerminalPane) and focused in self._seats else None
-
-    def _typed(self, pane: TerminalPane, data: bytes) -> None:
-        if self.broadcast:
-            for other in self.panes:
-                if other is not pane:
-                    other.send(data)
 
     def _command(self, pane: TerminalPane, key: str) -> None:
         action = self._actions.get(self._named().get(key, ""))
@@ -236,9 +229,9 @@ class TerminalRoom(Panes):
         """Do what a key after the prefix does, in the focused pane."""
         self._actions[action](self.current or self.panes[0])
 
-    def _toggle_broadcast(self) -> None:
-        self.broadcast = not self.broadcast
-        self.post_message(self.Broadcast(self.broadcast))
+    def _type_together(self, change: Callable[[], None]) -> None:
+        change()
+        self.post_message(self.Broadcast())
 
     def _help(self) -> None:
         self.app.push_screen(Help("Terminals", PURPOSE, [("After the prefix key", "terminal")]))
@@ -342,7 +335,9 @@ class TerminalRoom(Panes):
     ) -> None:
         """Open one more terminal beside or below another, in the same seat."""
         assert isinstance(pane, TerminalPane)
-        await self.put(pane, self.make_pane(self._seats[pane], opener, what), direction)
+        fresh = self.make_pane(self._seats[pane], opener, what)
+        await self.put(pane, fresh, direction)
+        self._type_together(lambda: self.together.join(fresh, pane))
 
     def _jump(self) -> None:
         shown = {n: pane for n, pane in enumerate(self.all_panes, self._number) if pane.display}
@@ -377,6 +372,7 @@ class TerminalRoom(Panes):
         await pane.remove()
         if isinstance(pane, TerminalPane):
             self._seats.pop(pane, None)
+            self._type_together(lambda: self.together.leave(pane))
             self._kinds.pop(pane, None)
         self._names.pop(pane, None)
         self.place()
