@@ -19,10 +19,11 @@ from backends.process import this_process
 from backends.qemu import accel as accelerators
 from backends.qemu import disks, furnish
 from backends.qemu.argv import CONSOLE_LOG, LaunchSpec, MachineType
-from backends.qemu.machine import QemuMachine, Surroundings
+from backends.qemu.machine import QemuMachine
+from backends.qemu.parts import Surroundings, assemble
 from backends.qemu.template import Template
 from backends.qemu.transfer import furnish_launch, take_over
-from backends.qemu.visit import VisitedMachine
+from backends.qemu.visit import VisitedMachine, visited
 from backends.reaper import Reaper
 from backends.snapshots import SnapshotError, SnapshotRecord, SnapshotStore
 from backends.store import MachineFolder, MachineRecord, MachineStore
@@ -169,11 +170,10 @@ class QemuCore:
         except (OSError, BackendError) as error:
             held.delete()
             raise self._no_room(error) from error
-        around = self.surroundings(request.boot_timeout)
-        machine = QemuMachine(held, launch, around)
-        if template and self.templates is not None and not request.cold:
-            machine.use_template(Template(self, self.templates, machine, request, backend, image.digest))
-        return machine
+        parts = assemble(held, launch, self.surroundings(request.boot_timeout))
+        if not template or self.templates is None or request.cold:
+            return QemuMachine(parts)
+        return QemuMachine(parts, Template(self, self.templates, parts, request, backend, image.digest))
 
     def _no_room(self, error: OSError | BackendError) -> BackendError:
         if isinstance(error, BackendError):
@@ -239,19 +239,19 @@ class QemuCore:
         except (OSError, BackendError) as error:
             held.delete()
             raise self._no_room(error) from error
-        return QemuMachine(held, launch, self.surroundings())
+        return QemuMachine(assemble(held, launch, self.surroundings()))
 
     async def adopt(self, name: str) -> QemuMachine:
         """Take up another vmbench's machine; see ``backends.base.Backend.adopt``."""
         held = await asyncio.to_thread(self.store.open, name)
-        machine = QemuMachine(held, self._launch_of(held), self.surroundings())
+        machine = QemuMachine(assemble(held, self._launch_of(held), self.surroundings()))
         await machine.attach()
         return machine
 
     async def visit(self, name: str) -> VisitedMachine:
         """Walk into a machine that another vmbench works with; see ``backends.base.Backend.visit``."""
         held = await asyncio.to_thread(self.store.visit, name)
-        machine = VisitedMachine(held, self._launch_of(held), self.surroundings())
+        machine = visited(held, self._launch_of(held), self.surroundings())
         await machine.attach()
         return machine
 

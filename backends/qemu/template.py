@@ -12,19 +12,29 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from backends.base import MachineRequest, PhaseSink
-from backends.qemu import furnish
+from backends.qemu import furnish, saving
 from backends.qemu.argv import LaunchSpec, MachineType, cpu_model, kernel_arguments
+from backends.qemu.parts import Parts
 from backends.snapshots import SnapshotError, SnapshotStore
 from backends.store import held
 
-if TYPE_CHECKING:
-    from backends.qemu.machine import QemuMachine
-
 FORMAT = 3
 """Raised when templates of an older vmbench must not be used."""
+
+
+class Origin(Protocol):
+    """The machine that becomes the template."""
+
+    async def become_template(self, store: SnapshotStore, name: str, say: PhaseSink) -> None:
+        """Boot, save the state the guest is ready in, and end."""
+        ...
+
+    async def remove(self) -> None:
+        """Delete what is left of it."""
+        ...
 
 
 class Maker(Protocol):
@@ -32,7 +42,7 @@ class Maker(Protocol):
 
     async def create(
         self, request: MachineRequest, backend: str, machine_type: MachineType, *, accel: str
-    ) -> QemuMachine:
+    ) -> Origin:
         """Make a machine that boots."""
         ...
 
@@ -70,7 +80,7 @@ class Template:
         self,
         maker: Maker,
         store: SnapshotStore,
-        machine: QemuMachine,
+        machine: Parts,
         request: MachineRequest,
         backend: str,
         image_digest: str,
@@ -106,7 +116,7 @@ class Template:
         return True
 
     def _take_over(self) -> None:
-        self._machine.take_over(self._store, self.name, env=self._request.env)
+        saving.take_over(self._machine, self._store, self.name, env=self._request.env)
 
     async def _make(self, say: PhaseSink) -> None:
         launch = self._machine.launch

@@ -3,13 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import subprocess
 from typing import NoReturn
 
+from backends import commands
 from backends.base import BackendError, Terminal, WrongState
 from backends.guest import preload
+from backends.process import ProcessIdentity
+from backends.qemu.argv import LaunchSpec
+from backends.qemu.channels import Channels
 from backends.qemu.control import ControlChannel
+from backends.qemu.guest_process import GuestProcess
 from backends.qemu.machine import QemuMachine
+from backends.qemu.parts import Parts, Surroundings
+from backends.store import MachineFolder
+
+
+class _OwnersProcess(GuestProcess):
+    """The process as its owner's visitor sees it: its end is the owner's to note."""
+
+    async def _reap(
+        self,
+        identity: ProcessIdentity | None,
+        child: subprocess.Popen[bytes] | None = None,
+        note: commands.Command | None = None,
+    ) -> None:
+        if identity is not None:
+            await identity.gone()
+
+    def death(self) -> str:
+        return f"{self._held.record.id} is gone: whoever worked with it is done"
+
+
+class _VisitorsChannels(Channels):
+    """SSH connections of the visitor's own."""
+
+    async def open_control(self) -> ControlChannel:
+        raise BackendError(f"{self._held.record.id}'s control channel is another vmbench's")
+
+
+def visited(held: MachineFolder, launch: LaunchSpec, around: Surroundings) -> VisitedMachine:
+    """Return the machine in a folder whose lock another vmbench holds."""
+    process = _OwnersProcess(held, around.boot_timeout)
+    channels = _VisitorsChannels(held)
+    return VisitedMachine(Parts(held=held, launch=launch, around=around, process=process, channels=channels))
 
 
 class VisitedMachine(QemuMachine):
@@ -27,27 +64,18 @@ class VisitedMachine(QemuMachine):
         process = self.record.process
         if process is None or not process.alive():
             raise WrongState(f"{self.id} does not run yet, or no longer", remedy="vmbench ps tells its state")
-        self._exit = asyncio.create_task(process.gone())
+        self._process.take_up(process)
         await asyncio.to_thread(preload)
         if self.record.ssh_port is not None:
-            self._guest = self._channel()
+            self._channels.reach_guest()
 
     async def release(self) -> None:
         """Hang up; the machine and whoever works with it are not touched."""
-        if self._exit is not None:
-            self._exit.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._exit
-        await self._hang_up()
-
-    def _death(self) -> str:
-        return f"{self.id} is gone: whoever worked with it is done"
+        await self._process.let_go()
+        await self._channels.hang_up()
 
     def _operation(self, what: str) -> NoReturn:
         self._refuse(what)
-
-    async def _open_control(self) -> ControlChannel:
-        raise BackendError(f"{self.id}'s control channel is another vmbench's")
 
     async def console(self) -> Terminal:
         """Refuse: the console takes one person, or test, at a time."""
