@@ -8,9 +8,10 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 
 from app.engine.admission import OVERHEAD
+from app.engine.artifacts import safe_name
 from app.engine.events import Event, Outcome, TestFinished
+from app.engine.faults import explain
 from app.engine.plan import PlanItem
-from app.engine.runner import explain, safe_name
 
 MOST_WORKERS = 8
 CANCELLED = "cancelled"

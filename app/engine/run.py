@@ -11,6 +11,8 @@ from pathlib import Path
 
 from app.engine.admission import OVERHEAD, Admission
 from app.engine.api import LastResult
+from app.engine.attempt import Surroundings
+from app.engine.attempt_checkpoints import forget_checkpoints
 from app.engine.checkpoints import Checkpoints, checkpoint_name
 from app.engine.commands import RunCommands
 from app.engine.events import (
@@ -31,7 +33,7 @@ from app.engine.masking import Masker
 from app.engine.offload import Writer
 from app.engine.plan import Plan, PlanItem
 from app.engine.pool import Pool
-from app.engine.runner import Surroundings, TestRunner, forget_checkpoints
+from app.engine.runner import TestRunner
 from app.engine.shake import ShakeWatch
 from backends.base import Backend, Machine
 from backends.commands import Scope, scope

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from app.engine.artifacts import safe_name
 from app.engine.images import ImageGate
 from app.engine.offload import Writer, unbroken
 from app.engine.pool import auto_parallel
-from app.engine.runner import safe_name
 from tests.fakes import FakeBackend
 
 
