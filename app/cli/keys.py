@@ -30,6 +30,7 @@ def command(as_json: bool, path_only: bool) -> int:
     from app.keys_file import load_keys
     from app.paths import user_paths
     from app.tui import keymap
+    from app.tui.keys.clashes import clashes
 
     file = user_paths().user_keys
     if path_only:
@@ -38,7 +39,7 @@ def command(as_json: bool, path_only: bool) -> int:
     found = load_keys(file, {key.id for _, key in keymap.all_keys()})
     for problem in found.problems:
         warn(str(problem))
-    for clash in keymap.clashes(found.changes):
+    for clash in clashes(found.changes):
         warn(f"{keymap.shown(clash.name)} is both {clash.first.id} and {clash.second.id}")
     if as_json:
         document = [

@@ -15,7 +15,8 @@ from textual.widgets import Input, Label, Static
 from app.settings import SettingsError
 from app.tui import keymap, signs
 from app.tui.faults import Contained
-from app.tui.keymap import Key
+from app.tui.keys.clashes import clashes
+from app.tui.keys.key import Key
 from app.tui.messages import explain
 from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Confirm
@@ -67,7 +68,7 @@ class KeyList(LineList):
     def show(self, rows: list[tuple[str, Key]], changes: dict[str, str]) -> None:
         """List actions."""
         self.rows, self.changes = rows, changes
-        self.clashing = {k.id for c in keymap.clashes(changes) for k in (c.first, c.second)}
+        self.clashing = {k.id for c in clashes(changes) for k in (c.first, c.second)}
         self.set_count(len(rows))
         self.refresh()
 
@@ -135,9 +136,9 @@ class KeysScreen(VmScreen):
         text.append(signs.counted(len(rows), "action"))
         if changes:
             text.append(f"  ·  {len(changes)} changed", self.app.theme_variables["accent"])
-        clashes = keymap.clashes(changes)
-        if clashes:
-            clash = clashes[0]
+        found = clashes(changes)
+        if found:
+            clash = found[0]
             text.append(
                 f"  ·  {signs.BROKEN.glyph} {keymap.shown(clash.name)} is both {clash.first.id} and "
                 f"{clash.second.id}",
@@ -183,7 +184,7 @@ class KeysScreen(VmScreen):
     def _try(self, key: Key, keys: str) -> None:
         """Give an action keys, after a question if another action has one of them."""
         changes = {**self.workbench.key_changes, key.id: keys}
-        mine = [c for c in keymap.clashes(changes) if key.id in (c.first.id, c.second.id)]
+        mine = [c for c in clashes(changes) if key.id in (c.first.id, c.second.id)]
         if not mine:
             self._save(key, keys)
             return

@@ -12,6 +12,7 @@ from app.keys_file import UnfitKey, load_keys, parse_keys, write_keys
 from app.notices import sequence, way_of
 from app.settings import SettingsError
 from app.tui import keymap
+from app.tui.keys.clashes import clashes
 from app.tui.user_themes import load_themes, stamp_of
 
 KNOWN = {key.id for _, key in keymap.all_keys()}
@@ -84,11 +85,11 @@ def test_keys_are_written_where_they_stand(tmp_path) -> None:
 
 
 def test_clashes_are_between_what_holds_at_the_same_time() -> None:
-    assert keymap.clashes({}) == []
-    taken = keymap.clashes({"tests.run": "f"})
+    assert clashes({}) == []
+    taken = clashes({"tests.run": "f"})
     assert {(c.first.id, c.second.id) for c in taken} == {("tests.run", "tests.run-failed")}
-    assert keymap.clashes({"tests.run": "q"})[0].second.id == "app.quit"
-    assert keymap.clashes({"tests.run": "c"}) == []
+    assert clashes({"tests.run": "q"})[0].second.id == "app.quit"
+    assert clashes({"tests.run": "c"}) == []
 
 
 def test_themes_and_what_is_wrong_with_them(tmp_path) -> None:

@@ -1,0 +1,24 @@
+"""Keys that hold everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.tui import places
+from app.tui.keys.key import Key
+
+SCOPES: Mapping[str, tuple[Key, ...]] = {
+    "app": (
+        Key("app.help", "question_mark", "help", "help", "What this screen is for, and its keys.", True),
+        Key("app.guide", "f1", "guide", "guide", "What can be done, in a few lines."),
+        Key("app.theme", "t", "toggle_theme", "theme", "Switch between the dark and the light theme."),
+        *(
+            Key(f"app.go-{place}", digit, f"go('{place}')", title, f"Go to {title}.")
+            for digit, place, title in places.titles()
+        ),
+        Key(
+            "app.commands", "ctrl+l", "commands", "command log", "The commands that were run on your behalf."
+        ),
+        Key("app.quit", "q", "quit", "quit", "Leave. Asks first when a run is going on.", True),
+    ),
+}
