@@ -24,7 +24,7 @@ from backends.base import (
     WrongState,
 )
 from backends.guest import GuestChannel, preload
-from backends.qemu import console, monitor, saving, starting, usage, waking
+from backends.qemu import console, migration, monitor, saving, starting, usage, waking
 from backends.qemu.argv import LaunchSpec
 from backends.qemu.guest_process import LIVE
 from backends.qemu.parts import Parts
@@ -336,6 +336,7 @@ class QemuMachine:
         # A process that hangs is no reason to refuse: it can still be stopped.
         with contextlib.suppress(BackendError):
             async with monitor.monitor(self.folder, timeout=UNFREEZE_DEADLINE) as client:
+                await migration.abandon(client)
                 status = await client.execute("query-status")
                 if isinstance(status, dict) and not status.get("running"):
                     await client.execute("cont")

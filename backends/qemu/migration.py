@@ -20,6 +20,9 @@ POLL = 0.002
 BANDWIDTH = 1 << 40
 """Bytes a second: QEMU's default would throttle to the speed of a network."""
 
+_NONE = "none"
+_OVER = ("completed", "failed", "cancelled")
+
 FULL_BELOW = 64 << 10
 """Bytes free on a disk on which a stream of whole pages found no more room."""
 
@@ -44,6 +47,13 @@ async def save(client: QMPClient, target: Path, *, shared: bool) -> None:
         raise
 
 
+async def abandon(client: QMPClient) -> None:
+    """Cancel a save that goes on without whoever began it: at its end it would halt the guest once more."""
+    while (await _status(client))[0] not in (_NONE, *_OVER):
+        await client.execute("migrate_cancel")
+        await asyncio.sleep(POLL)
+
+
 async def load(client: QMPClient, source: Path, *, shared: bool) -> None:
     """Take over the state in ``source`` and let the guest go on.
 
@@ -63,11 +73,18 @@ async def _set_up(client: QMPClient, *, shared: bool) -> None:
 
 async def _finish(client: QMPClient, complaint: str) -> None:
     while True:
-        answer = await client.execute("query-migrate")
-        status = answer.get("status") if isinstance(answer, dict) else None
+        status, reason = await _status(client)
         if status == "completed":
             return
-        if status in ("failed", "cancelled"):
-            reason = answer.get("error-desc", status) if isinstance(answer, dict) else status
+        if status in _OVER:
             raise BackendError(f"{complaint}: {reason}", remedy="check that the disk is not full")
         await asyncio.sleep(POLL)
+
+
+async def _status(client: QMPClient) -> tuple[str, str]:
+    """Return what a migration is doing, and why where it failed."""
+    answer = await client.execute("query-migrate")
+    if not isinstance(answer, dict):
+        return _NONE, ""
+    status = str(answer.get("status", _NONE))
+    return status, str(answer.get("error-desc", status))

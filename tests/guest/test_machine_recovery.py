@@ -45,8 +45,13 @@ async def _left_standing_still_by_a_killed_save(backend: QemuBackend, name: str)
     machine = await backend.adopt(name)
     async with monitor.monitor(machine.folder) as client:
         await client.execute("stop")
+        # It goes on without who began it, and halts the guest once more at its end.
+        await client.execute("migrate", {"uri": "exec:sleep 0.5; cat >/dev/null"})
     await machine.release()
     again = await backend.adopt(name)
+    async with monitor.monitor(again.folder) as client:
+        saving = await client.execute("query-migrate")
+    assert isinstance(saving, dict) and saving["status"] == "cancelled"
     assert (await again.exec("cat /data/file", timeout=120)).stdout == b"kept\n"
     await again.release()
 
