@@ -137,9 +137,7 @@ class Workbench(Contained, BaseApp):
         self._reported: set[str] = set()
         self.tests_screen = TestsScreen(self.rows, self.clock)
         """The first screen."""
-        for known in theme.THEMES:
-            self.register_theme(known)
-        self.theme = theme_name if theme_name in self.available_themes else theme.DARK.name
+        theme.put_on(self, theme_name)
         self.remembering = Remembering(self, memory if self.settings.ui.restore else None)
         self.live = LiveSettings(self)
         self.reading = Reading(self)
@@ -184,7 +182,6 @@ class Workbench(Contained, BaseApp):
 
     def on_mount(self) -> None:
         """Take the person's keys and panes, and read the rest when something is on the screen."""
-        self.set_class(theme.few(self.console.color_system, no_color=self.no_color), theme.FEW_COLOURS)
         self.live.load_keys()
         self.remembering.recall()
         self.call_after_refresh(self._begin)

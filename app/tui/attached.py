@@ -47,9 +47,7 @@ class Attached(BaseApp):
         self._options = options
         self._console = console
         self.animation_level = "none"
-        for known in theme.THEMES:
-            self.register_theme(known)
-        self.theme = theme_name if theme_name in self.available_themes else theme.DARK.name
+        theme.put_on(self, theme_name)
 
     async def on_mount(self) -> None:
         """Open the first pane."""

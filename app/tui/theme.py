@@ -1,8 +1,15 @@
-"""The workbench's own two themes: calm slate and warm paper, colours only where they mean something."""
+"""The workbench's own two themes: calm slate and warm paper, colours only where they mean something.
+
+Where a terminal has 16 colours, both are made of those; where it shall show none, of readable greys.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.style import Style
+from rich.terminal_theme import TerminalTheme
+from textual.app import App
 from textual.theme import Theme
 
 DARK = Theme(
@@ -85,6 +92,17 @@ CURSOR_WITHOUT_COLOURS = Style(reverse=True)
 IDLE_WITHOUT_COLOURS = Style(underline=True)
 
 
+_DARK_EIGHT = "#000000 #aa0000 #00aa00 #aa5500 #0000aa #aa00aa #00aaaa #aaaaaa".split()
+_BRIGHT_EIGHT = "#555555 #ff5555 #55ff55 #ffff55 #5555ff #ff55ff #55ffff #ffffff".split()
+"""What Rich sends to a terminal with 16 colours as exactly that one of them, however it looks there."""
+_GROUND = (
+    "scrollbar-background",
+    "scrollbar-background-hover",
+    "scrollbar-background-active",
+    "scrollbar-corner-color",
+)
+
+
 def few(color_system: str | None, *, no_color: bool) -> bool:
     """Return whether shades cannot be told apart.
 
@@ -98,3 +116,88 @@ def few(color_system: str | None, *, no_color: bool) -> bool:
 def other(name: str) -> str:
     """Return the theme to switch to from the theme ``name``: light from any dark one and back."""
     return DARK.name if name.endswith("light") else LIGHT.name
+
+
+def _of_sixteen(known: Theme, *, no_color: bool) -> Theme:
+    """Return a theme of the same name made of the 16 colours: hues for what they mean, one background."""
+    dark = known.dark
+    black, red, _, _, blue, magenta, _, grey = _DARK_EIGHT
+    slate, light_red, light_green, yellow, _, _, cyan, white = _BRIGHT_EIGHT
+    if dark:
+        ground, text, dim, rule, chosen, hit = black, white, grey, slate, blue, magenta
+        primary, good, warn, bad = cyan, light_green, yellow, light_red
+    else:
+        # On a light ground green and yellow cannot be read on most terminals.
+        ground, text, dim, rule, chosen, hit = white, black, slate, grey, cyan, yellow
+        primary, good, warn, bad = blue, text, magenta, red
+    if no_color:
+        primary = good = warn = bad = text
+        chosen = hit = rule
+    return replace(
+        known,
+        background=ground,
+        surface=ground,
+        panel=ground,
+        foreground=text,
+        primary=primary,
+        secondary=dim,
+        accent=warn,
+        success=good,
+        warning=warn,
+        error=bad,
+        variables={
+            **known.variables,
+            **dict.fromkeys(_GROUND, ground),
+            "vm-dim": dim,
+            "vm-rule": rule,
+            "vm-cursor": chosen,
+            "vm-cursor-idle": ground,
+            "vm-hit": hit,
+            "footer-key-foreground": primary,
+            "footer-description-foreground": dim if dark else text,
+            "footer-background": ground,
+            "border": primary,
+            "border-blurred": rule,
+            "input-selection-background": chosen,
+            "screen-selection-background": chosen,
+            "scrollbar": rule,
+            "scrollbar-hover": dim,
+            "scrollbar-active": primary,
+        },
+    )
+
+
+def _palette(*colours: str) -> TerminalTheme:
+    """Return what the colours that a guest names by number look like."""
+    values = [(int(c[1:3], 16), int(c[3:5], 16), int(c[5:7], 16)) for c in colours]
+    return TerminalTheme(values[0], values[15], values[:8], values[8:])
+
+
+_SIXTEEN = _palette(*_DARK_EIGHT, *_BRIGHT_EIGHT)
+_GREYS_ON_DARK = _palette(
+    *"#101010 #9c9c9c #b8b8b8 #c8c8c8 #8c8c8c #9c9c9c #b0b0b0 #d8d8d8".split(),
+    *"#808080 #c0c0c0 #d0d0d0 #e0e0e0 #b0b0b0 #c0c0c0 #d0d0d0 #f6f6f6".split(),
+)
+_GREYS_ON_LIGHT = _palette(
+    *"#101010 #484848 #545454 #5c5c5c #404040 #484848 #585858 #6c6c6c".split(),
+    *"#6c6c6c #484848 #545454 #5c5c5c #404040 #484848 #585858 #f6f6f6".split(),
+)
+
+
+def put_on(app: App[int], name: str | None) -> None:
+    """Give an app the workbench's themes, as its terminal can show them, and choose one.
+
+    Args:
+        app: The app.
+        name: The theme; the dark one if there is none of that name.
+    """
+    colours, no_color = app.console.color_system, app.no_color
+    sixteen = colours not in ("256", "truecolor")
+    for known in THEMES:
+        app.register_theme(_of_sixteen(known, no_color=no_color) if sixteen else known)
+    app.theme = name if name is not None and name in app.available_themes else DARK.name
+    if no_color:
+        app.ansi_theme_dark, app.ansi_theme_light = _GREYS_ON_DARK, _GREYS_ON_LIGHT
+    elif sixteen:
+        app.ansi_theme_dark = app.ansi_theme_light = _SIXTEEN
+    app.set_class(few(colours, no_color=no_color), FEW_COLOURS)

@@ -70,7 +70,7 @@ class FindBar(Horizontal):
     FindBar Label { padding: 0 0 0 1; color: $vm-dim; width: auto; }
     FindBar Entry { width: 1fr; }
     FindBar Toggle { width: auto; padding: 0 1; color: $vm-dim; }
-    FindBar Toggle.-on { color: $primary; text-style: bold; }
+    FindBar Toggle.-on { color: $primary; text-style: bold underline; }
     FindBar #problem { width: auto; max-width: 50%; color: $error; padding: 0 1; }
     """
 

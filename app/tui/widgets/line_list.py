@@ -214,13 +214,13 @@ class LineList(StillScroll, can_focus=True):
             return Strip.blank(width, base)
         if index != self.cursor:
             return self.row_strip(index, width, Style(bgcolor=base.bgcolor))
+        if self.app.has_class(theme.FEW_COLOURS):
+            # A background of its own may be that of the other rows.
+            sign = theme.CURSOR_WITHOUT_COLOURS if self.has_focus else theme.IDLE_WITHOUT_COLOURS
+            return self.row_strip(index, width, Style(bgcolor=base.bgcolor) + sign)
         name = "cursor" if self.has_focus else "cursor-idle"
         background = self.get_component_rich_style(f"line--{name}")
-        over = Style(bgcolor=background.bgcolor)
-        if self.app.has_class(theme.FEW_COLOURS):
-            # Its background alone may be that of the other rows.
-            over += theme.CURSOR_WITHOUT_COLOURS if self.has_focus else theme.IDLE_WITHOUT_COLOURS
-        return self.row_strip(index, width, over)
+        return self.row_strip(index, width, Style(bgcolor=background.bgcolor))
 
     def row_strip(self, index: int, width: int, background: Style) -> Strip:
         """Draw row ``index`` over ``background``."""
