@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.setting_kinds import Unfit
 from app.settings import SETTINGS, Setting, SettingsError
+from backends.files import make_room
 from registry.decode import suggest
 
 if TYPE_CHECKING:
@@ -210,5 +211,6 @@ def _put(file: Path, text: str) -> None:
             raise
     except OSError as error:
         raise SettingsError(
-            f"{file} cannot be written: {error.strerror or error}", "make its folder writable, or free space"
+            f"{file} cannot be written: {error.strerror or error}",
+            make_room(error) or "make its folder writable",
         ) from error

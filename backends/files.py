@@ -6,8 +6,17 @@ import errno
 import os
 from pathlib import Path
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""Error numbers of a disk, or of the user's share of it, that is full."""
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Error numbers of a disk, or of the user's share of it, that is full; or of a file that may not grow."""
+
+
+def make_room(error: OSError) -> str:
+    """Return what to do about a disk that is full; empty where an error is another one."""
+    if error.errno not in FULL:
+        return ""
+    if error.errno == errno.EFBIG:
+        return "files may not grow so large here: ulimit -f unlimited, or free some disk space"
+    return "free some disk space"
 
 
 def replace_text(path: Path, text: str) -> None:

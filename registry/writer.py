@@ -79,7 +79,7 @@ class Draft:
             said = getattr(error, "strerror", None) or str(error)
             raise RegistryError(
                 f"{self.file} cannot be written: {said}",
-                remedy="make its folder writable, or give another registry",
+                remedy="make its folder writable, free some disk space, or give another registry",
             ) from error
 
     def _write(self) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+import app.wiring
 from app.cli.main import run
-from app.paths import Paths
+from app.paths import Paths, user_paths
+from backends.base import Backend
 from backends.snapshots import SnapshotStore
 from backends.store import MachineFolder, MachineRecord, MachineStore
 from tests.fakes import FakeBackend, FakeMachine, Script
@@ -62,6 +64,26 @@ class Desk:
         code = run(list(words))
         said = self.capsys.readouterr()
         return Result(code, said.out, said.err)
+
+
+def make_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
+    """Give vmbench folders, a working folder with a registry, and a backend of fakes."""
+    for name in ("CACHE", "STATE", "CONFIG"):
+        monkeypatch.setenv(f"VMBENCH_{name}", str(tmp_path / name.lower()))
+    monkeypatch.delenv("VMBENCH_REGISTRY", raising=False)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    backend = FakeBackend(tmp_path / "fakes", {})
+
+    def backends_for(paths: Paths, accel: str, isolation: str = "auto") -> Mapping[str, Backend]:
+        return {"fake": backend}
+
+    monkeypatch.setattr(app.wiring, "backends_for", backends_for)
+    made = Desk(folder, user_paths(), backend, capsys)
+    backend.snapshots = SnapshotStore(made.paths.snapshots)
+    made.write("registry/web/test.toml", GOOD)
+    return made
 
 
 class StoredBackend(FakeBackend):

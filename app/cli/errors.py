@@ -15,7 +15,7 @@ import click
 from app import __version__
 from app.settings import SettingsError
 from backends.base import BackendError, HostNotAble
-from backends.files import FULL
+from backends.files import FULL, make_room
 from registry.location import RegistryError
 
 FAILURES = 1
@@ -105,7 +105,7 @@ def _unexpected(error: BaseException) -> int:
         paths = user_paths()
         what = "" if error.filename is None else f" {error.filename}"
         folders = f"{paths.state}, {paths.cache} and {paths.config}"
-        report(f"cannot write{what}: {error.strerror}", f"free some disk space; vmbench writes to {folders}")
+        report(f"cannot write{what}: {error.strerror}", f"{make_room(error)}; vmbench writes to {folders}")
         return FAILURES
     if isinstance(error, OSError) and error.filename is not None:
         report(f"{error.filename}: {error.strerror}", "see that the path exists and that you may use it")

@@ -9,7 +9,7 @@ from pathlib import Path
 from app.engine.masking import Masker
 from app.engine.offload import off_loop
 from backends.base import BackendError
-from backends.files import FULL
+from backends.files import FULL, make_room
 
 
 def explain(error: BackendError) -> str:
@@ -21,7 +21,7 @@ async def report(error: Exception, folder: Path, masker: Masker) -> str:
     """Write an unexpected error down for whoever mends vmbench, and say where; a full disk is none."""
     if isinstance(error, OSError) and error.errno in FULL:
         where = error.filename or folder
-        return f"cannot write {where}: {error.strerror} (try: free some disk space)"
+        return f"cannot write {where}: {error.strerror} (try: {make_room(error)})"
     path = folder / "internal-error.txt"
     text = masker.text("".join(traceback.format_exception(error)))
     with contextlib.suppress(OSError):

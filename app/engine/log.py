@@ -10,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import os
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
+from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from app.engine.codec import NotAnEvent, decode, encode
 from app.engine.events import Event, Notice, RunFinished, Stamped
 from app.engine.masking import Masker
 from app.engine.offload import Writer, off_loop
+from backends.files import make_room
 
 LOG_NAME = "events.jsonl"
 POLL = 0.2
@@ -57,8 +59,11 @@ class EventLog:
         self._unwritten: deque[Stamped] = deque()
         self._waiting: set[asyncio.Future[None]] = set()
         self._closed = False
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._failure: OSError | None = None
+        self._told = False
+        self._missing = bytearray()
+        """Lines that are not in the file yet. The writer's thread alone touches them."""
 
     async def open(self) -> None:
         """Make the file and take its lock.
@@ -75,8 +80,18 @@ class EventLog:
 
     @property
     def failure(self) -> OSError | None:
-        """What keeps events from the file since it happened, such as a full disk."""
+        """What keeps events from the file, such as a full disk; ``None`` again once all are in it."""
         return self._failure
+
+    def tell_failure(self) -> None:
+        """Append a notice of what keeps events from the file; once."""
+        if self._failure is not None and not self._told:
+            self._told = True
+            remedy = make_room(self._failure) or "see that its folder can be written to"
+            message = (
+                f"the event log could not be written: {self._failure.strerror or self._failure}; {remedy}"
+            )
+            self.append(Notice(level="warning", message=message))
 
     @property
     def events(self) -> tuple[Stamped, ...]:
@@ -88,6 +103,7 @@ class EventLog:
 
         Must be called on the event loop's thread.
         """
+        self.tell_failure()
         stamped = Stamped(
             seq=len(self._events) + 1,
             time=round(self._wall(), 6),
@@ -102,18 +118,34 @@ class EventLog:
         return stamped
 
     def _flush(self) -> None:
-        """Write what is queued, in one piece. Runs in the writer's thread."""
-        batch: list[Stamped] = []
+        """Write what is queued, in one piece. Runs in the writer's thread.
+
+        Where that fails the run goes on and says so; the lines are written when there is room again.
+        """
         with contextlib.suppress(IndexError):
             while True:
-                batch.append(self._unwritten.popleft())
-        if not batch or self._file is None or self._failure is not None:
+                self._missing += f"{encode(self._unwritten.popleft())}\n".encode()
+        if not self._missing or self._file is None:
             return
+        written = 0
         try:
-            self._file.write("".join(f"{encode(s)}\n" for s in batch).encode())
-            self._file.flush()
+            while written < len(self._missing):
+                with memoryview(self._missing) as whole, whole[written:] as rest:
+                    written += self._file.write(rest)
         except OSError as error:
-            self._failure = error  # the run goes on, and says so at its end
+            self._failure = error
+            self._take_back(written)
+        else:
+            self._missing.clear()
+            self._failure = None
+
+    def _take_back(self, written: int) -> None:
+        """Leave no half line in the file after a write that failed."""
+        assert self._file is not None
+        whole = self._missing.rfind(b"\n", 0, written) + 1
+        with contextlib.suppress(OSError):
+            self._file.truncate(self._file.seek(0, os.SEEK_END) - (written - whole))
+            del self._missing[:whole]
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, set()
@@ -151,10 +183,10 @@ class EventLog:
                 self._file.close()
 
 
-def _create(path: Path) -> BinaryIO:
+def _create(path: Path) -> FileIO:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
-    file = path.open("ab")
+    file = path.open("ab", buffering=0)
     fcntl.flock(file, fcntl.LOCK_EX)
     return file
 
@@ -229,7 +261,7 @@ def log_is_live(path: Path) -> bool:
         return False
 
 
-def _writer_gone(file: BinaryIO) -> bool:
+def _writer_gone(file: FileIO | BufferedReader) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

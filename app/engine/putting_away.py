@@ -11,6 +11,7 @@ from app.engine.faults import explain
 from app.engine.offload import off_loop
 from app.engine.steps import seconds
 from backends.base import BackendError, Machine, MachineState
+from backends.files import make_room
 from backends.wishes import wish_of
 from registry.model import Keep
 
@@ -27,7 +28,7 @@ async def put_away(attempt: Attempt, machine: Machine, end: AttemptEnd | None) -
 
     try:
         async with asyncio.timeout(CLEAN_UP_LIMIT):
-            await off_loop(copy_console, machine.console_log, attempt.folder, around.masker)
+            await _save_console(attempt, machine)
             reason = _why_kept(attempt, machine, end)
             if reason and machine.state is MachineState.RUNNING:
                 await machine.keep(reason)
@@ -48,6 +49,17 @@ async def put_away(attempt: Attempt, machine: Machine, end: AttemptEnd | None) -
         if isinstance(error, TimeoutError):
             message = f"machine {machine.id} of {name} was not put away within {seconds(CLEAN_UP_LIMIT)}"
         around.emit(Notice(level="warning", message=f"{message}; vmbench rm {machine.id} tries again"))
+
+
+async def _save_console(attempt: Attempt, machine: Machine) -> None:
+    """Put the console's log among the artifacts; where it has no room, the machine goes all the same."""
+    try:
+        await off_loop(copy_console, machine.console_log, attempt.folder, attempt.around.masker)
+    except OSError as error:
+        remedy = make_room(error) or "see that its folder can be written to"
+        console = attempt.folder / "console.log"
+        message = f"{console} is not complete: {error.strerror or error}; {remedy}"
+        attempt.around.emit(Notice(level="warning", message=message))
 
 
 def _wish(attempt: Attempt, machine: Machine) -> bool | None:

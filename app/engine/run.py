@@ -230,9 +230,7 @@ class Run:
         # The summary comes first: whoever has seen the last event finds everything in place.
         with contextlib.suppress(OSError):
             await self._writer.run(write_summary, self.folder, started, time, finished)
-        if self._log.failure is not None:
-            message = f"the event log could not be written: {self._log.failure}; free some disk space"
-            self._log.append(Notice(level="warning", message=message))
+        self._log.tell_failure()
         self._log.append(finished)
         await self._log.close()
         await self._writer.close()

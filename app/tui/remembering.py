@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.tui import places
 from app.tui.memory import Memory, read_memory, write_memory
+from backends.files import make_room
 
 if TYPE_CHECKING:
     from app.tui.app import Workbench
@@ -34,6 +35,8 @@ class Remembering:
         self.memory = Memory()
         """Where the person was, and is."""
         self._written = ""
+        self._told = False
+        """Whether it was said that nothing can be written."""
         self._restored = False
         self._closed_terminals: list[dict[str, object]] = []
         """Screens of terminals of the last time, until somebody goes to their place."""
@@ -128,13 +131,21 @@ class Remembering:
         try:
             await asyncio.to_thread(write_memory, file, text)
         except OSError as error:
-            self._file = None
-            told = f"{file} cannot be written, so the next start does not know where you were: "
-            self._app.notify(
-                told + (error.strerror or str(error)), severity="warning", timeout=10, markup=False
-            )
+            self._tell(file, error)
             return
-        self._written = text
+        self._written, self._told = text, False
+
+    def _tell(self, file: Path, error: OSError) -> None:
+        """Say that nothing can be written, once until it can be again; it is tried on and on."""
+        if self._told:
+            return
+        self._told = True
+        remedy = make_room(error) or "make it writable"
+        told = (
+            f"{file} cannot be written: {error.strerror or error}. Until it can be, the next start does not "
+            f"know where you are: {remedy}."
+        )
+        self._app.notify(told, title="Not remembered", severity="warning", timeout=10, markup=False)
 
     async def write_last(self) -> None:
         """Write down where the person is for the last time; nothing is written any more after it."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from app.engine.state import RunState
 from backends.base import BackendError
+from backends.files import make_room
 
 
 class ReportFormat(StrEnum):
@@ -110,7 +111,8 @@ def write_report(text: str, file: Path, *, force: bool = False) -> None:
         raise _exists(file) from error
     except OSError as error:
         raise ReportError(
-            f"{file} cannot be written: {error.strerror or error}", remedy="name a file in a folder of yours"
+            f"{file} cannot be written: {error.strerror or error}",
+            remedy=make_room(error) or "name a file in a folder of yours",
         ) from error
 
 

@@ -21,6 +21,7 @@ from app.logs.writing import Form, export
 from app.tui import keymap
 from app.tui.faults import Contained
 from app.tui.widgets.log_view import LogView
+from backends.files import make_room
 
 MARK_SIGNS = {MarkKind.STEP: "▸", MarkKind.COMPLAINT: "⚠", MarkKind.ERROR: "!"}
 
@@ -114,7 +115,9 @@ class ExportLog(Contained, ModalScreen[str]):
             return
         except OSError as error:
             said = error.strerror or str(error)
-            self._say(f"{path} cannot be written: {said}. Choose another one.", "Export (enter)", None)
+            room = make_room(error)
+            todo = f"{room.capitalize()}, or choose another one." if room else "Choose another one."
+            self._say(f"{path} cannot be written: {said}. {todo}", "Export (enter)", None)
             return
         self.dismiss(f"Wrote {count:,} bytes to {path}")
 

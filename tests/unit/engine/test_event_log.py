@@ -167,20 +167,48 @@ asyncio.run(main())
         process.stdout.close()
 
 
-async def test_a_full_disk_ends_the_writing_and_not_the_run(tmp_path):
-    class Full:
-        def write(self, data: bytes) -> int:
+class Tight:
+    """A file on a disk with little room."""
+
+    def __init__(self, file, room: int) -> None:
+        self._file, self.room = file, room
+
+    def write(self, data) -> int:
+        if not self.room:
             raise OSError(28, "No space left on device")
+        written = self._file.write(data[: self.room])
+        self.room -= written
+        return written
 
-        def close(self) -> None: ...
+    def __getattr__(self, name: str):
+        return getattr(self._file, name)
 
+
+async def test_a_full_disk_costs_nothing_once_there_is_room_again(tmp_path):
     log = await opened(tmp_path)
-    real, log._file = log._file, Full()  # type: ignore[assignment]
+    log._file = tight = Tight(log._file, 150)  # type: ignore[assignment]
+    log.append(Notice(level="info", message="fits"))
+    log.append(Notice(level="info", message="is cut in the middle of its line"))
+    await log._writer.run(lambda: None)
+    assert "No space left" in str(log.failure)
+    assert [s.event.message for s in replay(log.path)] == ["fits"] and log.path.read_bytes().endswith(b"}\n")
+    log.append(Notice(level="info", message="waits"))
+    log.append(Notice(level="info", message="waits too"))
+    told = "the event log could not be written: No space left on device; free some disk space"
+    assert [e.event.message for e in log.events].count(told) == 1
+    tight.room = 1 << 20
+    log.append(Notice(level="info", message="the last"))
+    await log.close()
+    assert log.failure is None and tuple(replay(log.path)) == log.events
+
+
+async def test_a_disk_that_stays_full_ends_the_writing_and_not_the_run(tmp_path):
+    log = await opened(tmp_path)
+    log._file = Tight(log._file, 0)  # type: ignore[assignment]
     log.append(Notice(level="info", message="lost on disk"))
     await log.close()
-    real.close()
     assert "No space left" in str(log.failure)
-    assert len(log.events) == 1
+    assert len(log.events) == 1 and list(replay(log.path)) == []
 
 
 async def opened(folder: Path) -> EventLog:
