@@ -94,6 +94,8 @@ async def settled(outer, pane) -> None:
             pane._frame is None
             and not outer.app.screen._compositor._dirty_regions
             and not outer.app.screen._dirty_widgets
+            and not outer.app.screen._layout_required
+            and not outer.app.screen._repaint_required
             and not pane._repaint_required
         ),
         "a painted pane",
@@ -305,6 +307,6 @@ async def test_a_key_is_typed_by_the_input_thread_only_when_nothing_else_is_to_b
         screen.room.together.toggle(pane)
         assert not pane.only_typed()
         screen.room.together.toggle(pane)
-        assert screen.room._key_taker() is pane
+        assert screen.room._keyboard.taker() is pane
         await outer.app.push_screen(TerminalScreen(outer.app.open, label="another"))
-        assert screen.room._key_taker() is None
+        assert screen.room._keyboard.taker() is None

@@ -48,8 +48,9 @@ class Background:
             self._workshop.typed()
 
     @property
-    def _attended(self) -> bool:
-        return self._view.has_focus and not self._view.hidden
+    def attended(self) -> bool:
+        """Whether keys go to it, and somebody sees it."""
+        return self._view.in_focus and not self._view.hidden
 
     def floods(self, size: int) -> bool:
         """Return whether so much is printed that it is better emulated elsewhere, unless somebody looks."""
@@ -57,7 +58,7 @@ class Background:
         if now - self._since > _FLOOD_SPAN:
             self._since, self._heavy = now, 0
         self._heavy += size
-        return self._heavy > _MOST_AT_ONCE and not self._attended
+        return self._heavy > _MOST_AT_ONCE and not self.attended
 
     async def send_away(self) -> None:
         """Have it emulated in the other process, if there can be one."""
@@ -68,7 +69,7 @@ class Background:
         away.on_frame, away.on_back = self._view.paint, self._came_back
         self.away = away
         self._view.model.use(away)
-        if self._attended or self._when_back:
+        if self.attended or self._when_back:
             away.recall()
 
     async def send_on(self, away: Away, data: bytes) -> None:

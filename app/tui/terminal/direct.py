@@ -23,6 +23,7 @@ from textual.drivers._writer_thread import WriterThread
 from textual.geometry import Offset, Region, Size
 from textual.keys import _character_to_key
 from textual.message import Message
+from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -288,13 +289,15 @@ class Keyboard:
     was acted on; therefore the order holds, and a key never overtakes what moves the focus.
 
     Args:
-        app: The app.
-        taker: Returns who takes keys at once now, or nothing; called by both threads.
+        screen: The screen that is typed into.
+        accept: Returns the focused widget as what takes keys at once, or nothing; called by both threads.
     """
 
-    def __init__(self, app: App[Any], taker: Callable[[], KeyTaker | None]) -> None:
-        self._app = app
-        self._taker = taker
+    def __init__(self, screen: Screen[Any], accept: Callable[[Widget], KeyTaker | None]) -> None:
+        self._app = app = screen.app
+        self._screen = screen
+        self._accept = accept
+        self._stacks, self._of_app, self._of_screen = app._screen_stacks, vars(app), vars(screen)
         self._handed = 0
         self._done = 0
         """How much the input thread handed on to the event loop, and how much of it was acted on there."""
@@ -325,11 +328,22 @@ class Keyboard:
             delattr(driver, "quick")
             delattr(driver, "keys_go_on")
 
+    def taker(self) -> KeyTaker | None:
+        """Return who takes keys at once now, or nothing; called by both threads."""
+        # Reactive attributes and properties would take a good part of the time from a key to its program.
+        stack = self._stacks.get(self._app._current_mode)
+        if not stack or stack[-1] is not self._screen or not self._of_app.get("_reactive_app_focus", True):
+            return None
+        focused = self._of_screen.get("_reactive_focused")
+        if focused is None or self._of_screen.get("_reactive_maximized") is not None:
+            return None
+        return self._accept(focused)
+
     def _quick(self, character: str) -> bool:
         """Type a character that was read alone; runs in the thread that reads."""
-        if self._handed != self._done or not self._app.app_focus:
+        if self._handed != self._done:
             return False
-        taker, driver = self._taker(), self._driver
+        taker, driver = self.taker(), self._driver
         if taker is None or driver is None:
             return False
         ear: object = driver._file
@@ -350,11 +364,11 @@ class Keyboard:
 
     def _goes_on(self) -> bool:
         """Return whether a terminal has the keyboard; runs in the thread that reads."""
-        return self._app.app_focus and self._taker() is not None
+        return self.taker() is not None
 
     def _text_arrived(self, character: str) -> None:
         """Act on a character that was read alone, with nothing before it that waits."""
-        taker = self._taker() if self._app.app_focus else None
+        taker = self.taker()
         if taker is None or not taker.takes_text():
             self._arrived(events.Key(_character_to_key(character), character))
             return
@@ -366,8 +380,8 @@ class Keyboard:
 
     def _read(self, message: Message) -> None:
         """Take what the input thread read; runs in that thread."""
-        if isinstance(message, events.Key) and self._handed == self._done and self._app.app_focus:
-            taker = self._taker()
+        if isinstance(message, events.Key) and self._handed == self._done:
+            taker = self.taker()
             if taker is not None and taker.type_now(message):
                 return
         self._handed += 1
@@ -381,7 +395,7 @@ class Keyboard:
         """Act on what waits, one after the other."""
         while self._waiting and not self._barrier:
             message = self._waiting.popleft()
-            taker = self._taker() if isinstance(message, events.Key) and self._app.app_focus else None
+            taker = self.taker() if isinstance(message, events.Key) else None
             if taker is not None and isinstance(message, events.Key):
                 try:
                     taker.take_key(message)
@@ -408,7 +422,7 @@ class Keyboard:
 
     def _after(self, barrier: int, done: KeyTaker | None) -> None:
         """Go on to who has the focus, now that the app or who had it before acted on all until here."""
-        taker = self._taker()
+        taker = self.taker()
         if taker is None or taker is done or not taker.call_later(self._after, barrier, taker):
             self._acted(barrier)
 

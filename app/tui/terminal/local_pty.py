@@ -12,7 +12,7 @@ import signal
 import struct
 import termios
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 CHUNK = 65536
@@ -36,7 +36,9 @@ class LocalPty:
         self._unwritten = bytearray()
         self._writing = False
         self._watched = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[bytes] | None = None
+        self.on_little: Callable[[bytes], bool] = lambda data: False
+        """Asked with a little that was printed, at once, whether it is done with; else it is read."""
         self._open = threading.Lock()
         """Held while the master is closed or written to by another thread."""
 
@@ -91,7 +93,8 @@ class LocalPty:
             try:
                 return self._read_all()
             except BlockingIOError:
-                await self._readable()
+                if data := await self._readable():
+                    return data
             except OSError as error:
                 if error.errno == errno.EIO:  # how Linux says that the other end is closed
                     return b""
@@ -110,23 +113,37 @@ class LocalPty:
                 size += len(data)
         return b"".join(parts)
 
-    async def _readable(self) -> None:
+    async def _readable(self) -> bytes:
+        """Return what was printed, or nothing if it is to be read anew."""
         self._waiter = self._loop.create_future()
         if not self._watched:
             self._watched = True
             self._loop.add_reader(self._master, self._wake)
         try:
-            await self._waiter
+            return await self._waiter
         finally:
             self._waiter = None
 
     def _wake(self) -> None:
-        if self._waiter is not None:
-            if not self._waiter.done():
-                self._waiter.set_result(None)
+        waiter = self._waiter
+        if waiter is not None:
+            if not waiter.done():
+                self._take(waiter)
         elif self._watched:  # nobody reads now; the program waits
             self._watched = False
             self._loop.remove_reader(self._master)
+
+    def _take(self, waiter: asyncio.Future[bytes]) -> None:
+        try:
+            data = self._read_all()
+            if len(data) >= _PAGE or not self.on_little(data):
+                waiter.set_result(data)
+        except BlockingIOError:
+            pass
+        except OSError:
+            waiter.set_result(b"")  # reading it anew tells why
+        except Exception as error:
+            waiter.set_exception(error)
 
     def write(self, data: bytes) -> None:
         """Type; what the program does not take yet waits."""
@@ -184,7 +201,7 @@ class LocalPty:
                 os.close(self._master)
                 self._master = -1
             if self._waiter is not None and not self._waiter.done():
-                self._waiter.set_result(None)
+                self._waiter.set_result(b"")
         if self._process.returncode is None:
             self._signal(signal.SIGHUP)
             try:

@@ -15,8 +15,10 @@ from textual.strip import Strip
 
 from app.tui.terminal.cells import BLANK, PLAIN, RGB, Cell, Style
 
-_data, _style = itemgetter(0), itemgetter(1)  # of a cell
+_style = itemgetter(1)  # of a cell
 
+_STRETCH = 16
+_BLANKS = [BLANK] * _STRETCH
 _ANSI = (
     "#2b303a #d0706a #8fbf8f #d8b46a #7ea6cf #b794c7 #79b8b8 #c3c9d3 "
     "#69748a #e58e88 #abd6a8 #ecd08f #a0c4ea #d2b2e0 #9ad4d3 #f2f4f8"
@@ -62,6 +64,8 @@ def strip_of(
         marked: Columns from and up to, and the background they are shown on.
     """
     drawn = min(len(row), width)
+    while drawn >= _STRETCH and row[drawn - _STRETCH : drawn] == _BLANKS:
+        drawn -= _STRETCH
     while drawn and row[drawn - 1] is BLANK:
         drawn -= 1
     if cursor is not None or marked:
@@ -70,14 +74,14 @@ def strip_of(
     cuts = [0, drawn] if cursor is None and not marked else _cuts(cells, cursor, marked)
     segments: list[Segment] = []
     for begin, end in pairwise(cuts):
-        for cell_style, run in groupby(cells[begin:end], key=_style):
+        for cell_style, run in _runs(cells[begin:end]):
             style = rich_style(cell_style, palette, reverse)
             for first, last, background in marked:
                 if first <= begin < last:
                     style = style + RichStyle(bgcolor=background, reverse=False)
             if cursor is not None and (begin == cursor or (begin == cursor + 1 and cells[begin].data == "")):
                 style = style + _cursor_style(cursor_shape, focused, bool(style.reverse))
-            text = "".join(map(_data, run))
+            text = "".join(run)
             if not text.isascii():
                 # Without a selector the outer terminal keeps to the one column that the guest counted.
                 text = text.replace("\ufe0f", "")
@@ -89,6 +93,16 @@ def strip_of(
             blanks = segments.pop().text + blanks
         segments.append(Segment(blanks, style))
     return Strip(segments, width)
+
+
+def _runs(cells: Sequence[Cell]) -> list[tuple[Style, Sequence[str]]]:
+    """Return styles, and the characters that follow each other in them."""
+    if not cells:
+        return []
+    data, styles = zip(*cells, strict=True)
+    if styles.count(styles[0]) == len(styles):  # as most rows are
+        return [(styles[0], data)]
+    return [(style, [cell[0] for cell in run]) for style, run in groupby(cells, key=_style)]
 
 
 def _cuts(cells: Sequence[Cell], cursor: int | None, marked: Sequence[tuple[int, int, str]]) -> list[int]:

@@ -211,6 +211,8 @@ class TerminalPane(TerminalView, can_focus=True):
             await self._take_emulator()
             source = await self._opener(self.model.columns, self.model.lines)
             self.source = source
+            if isinstance(source, LocalPty):
+                source.on_little = self._show_little
             source.resize(self.model.columns, self.model.lines)
             early, self._early = bytes(self._early), bytearray()
             self.send(early)
@@ -246,6 +248,17 @@ class TerminalPane(TerminalView, can_focus=True):
             return
         self.model.use(make(self.model.columns, self.model.lines, self._history))
         self.repaint_all()
+
+    def _show_little(self, data: bytes) -> bool:
+        """Take what answers a key, which waits for no turn of the loop; return whether that was done."""
+        background = self._background
+        if background.away is not None or not background.attended:
+            return False
+        if self.recorder is not None:
+            self.recorder.output(data)
+        self.model.feed(data)
+        self.ask_to_paint(len(data))
+        return True
 
     async def _show(self, data: bytes) -> None:
         """Take what was printed, in slices, so that keys are never held up."""

@@ -144,7 +144,7 @@ class TerminalRoom(Panes):
 
     def on_mount(self) -> None:
         """Take keys where they arrive."""
-        self._keyboard = Keyboard(self.app, self._key_taker)
+        self._keyboard = Keyboard(self.screen, self._pane)
         self._keyboard.attach()
 
     def on_unmount(self) -> None:
@@ -180,9 +180,9 @@ class TerminalRoom(Panes):
         pane.only_typed = lambda: self._held is None and pane not in self.together
         return pane
 
-    def _key_taker(self) -> TerminalPane | None:
-        stack = self.app.screen_stack
-        return self.current if stack and stack[-1] is self.screen and self.screen.maximized is None else None
+    def _pane(self, widget: Widget | None) -> TerminalPane | None:
+        """Return a widget as one of the terminals, if it is one."""
+        return widget if isinstance(widget, TerminalPane) and widget in self._seats else None
 
     def _hold(self, event: events.Key | events.Paste) -> bool:
         """Keep what is typed after the key that opens a pane for that pane."""
@@ -203,8 +203,7 @@ class TerminalRoom(Panes):
     @property
     def current(self) -> TerminalPane | None:
         """The focused terminal."""
-        focused = self.screen.focused
-        return focused if isinstance(focused, TerminalPane) and focused in self._seats else None
+        return self._pane(self.screen.focused)
 
     def _command(self, pane: TerminalPane, key: str) -> None:
         action = self._actions.get(self._named().get(key, ""))

@@ -45,6 +45,8 @@ class TerminalView(Contained, Widget):
         """Where a selection began, and where it was drawn to."""
         self.on_answered: Callable[[], None] = lambda: None
         """Called with every frame that is painted while this has the focus."""
+        self.in_focus = False
+        """Whether it has the focus; asked many times with every key, for which ``has_focus`` is too slow."""
         self.hidden = False
         """Whether another screen is shown."""
         self.ended: str = ""
@@ -57,6 +59,11 @@ class TerminalView(Contained, Widget):
         self._painter = Painter(self)
         self._frame: asyncio.TimerHandle | None = None
         self._palette = Palette()
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Keep it at hand."""
+        self.in_focus = has_focus
+        super().watch_has_focus(has_focus)
 
     def retitle(self) -> None:
         """Show again what the title says; called with every frame."""
@@ -107,12 +114,12 @@ class TerminalView(Contained, Widget):
         if self._frame is not None:
             return
         # Drawing takes a fifth of the time at most, and what a key brought about waits for nothing else.
-        pause = min(5 * self._cost, FOCUSED_FRAME) if self.has_focus else BACKGROUND_FRAME
+        pause = min(5 * self._cost, FOCUSED_FRAME) if self.in_focus else BACKGROUND_FRAME
         since = time.monotonic() - self._painted
         if since >= pause and size < _FLOOD and not self.model.modes.synchronized:
             self.paint()
         else:
-            pause = FOCUSED_FRAME if self.has_focus else BACKGROUND_FRAME
+            pause = FOCUSED_FRAME if self.in_focus else BACKGROUND_FRAME
             wait = LONGEST_FRAME if self.model.modes.synchronized else max(pause - since, pause / 2)
             self._frame = later(self, wait, self.paint)
 
@@ -141,14 +148,14 @@ class TerminalView(Contained, Widget):
         if not self._painter.paint(rows):
             for y in rows:
                 self.refresh(Region(0, y, self.size.width, 1))
-        if self.has_focus:
+        if self.in_focus:
             self.on_answered()
         self.retitle()
         self._painted = time.monotonic()
         self._cost = self._painted - began
 
     def _tell_cursor(self, cursor: Cursor) -> None:
-        if self.has_focus and self.scrollback.view is None:
+        if self.in_focus and self.scrollback.view is None:
             self._painter.place_cursor(cursor.x, cursor.y)
 
     def repaint_all(self) -> None:
@@ -171,7 +178,7 @@ class TerminalView(Contained, Widget):
             return strip_of([], width, self._palette)
         cursor = model.cursor
         here = cursor.visible and line == model.top + cursor.y and not self.ended
-        focused = self.has_focus and not self.scrollback.reading
+        focused = self.in_focus and not self.scrollback.reading
         look = (
             width,
             model.modes.reverse,

@@ -26,6 +26,43 @@ async def test_output_and_exit_code() -> None:
     await terminal.close()
 
 
+async def test_a_little_is_handed_on_at_once_and_what_is_not_wanted_so_is_read() -> None:
+    command = "stty -echo; echo ready; while read word; do echo $word; done"
+    terminal = await LocalPty.open(["sh", "-c", command], env=ENV)
+    assert await terminal.read() == b"ready\r\n"
+    at_once: list[bytes] = []
+
+    def take(data: bytes) -> bool:
+        if data.startswith(b"fault"):
+            raise ValueError("no way to show it")
+        if data.startswith(b"later"):
+            return False
+        at_once.append(data)
+        return True
+
+    terminal.on_little = take
+    for words in (b"one", b"two"), (b"three",):
+        reading = asyncio.ensure_future(terminal.read())
+        for word in words:
+            await asyncio.sleep(0)  # it waits
+            terminal.write(word + b"\n")
+            async with asyncio.timeout(20):
+                while not at_once or not at_once[-1].startswith(word):  # noqa: ASYNC110
+                    await asyncio.sleep(0.005)
+        assert not reading.done()
+        terminal.write(b"later\n")
+        assert await reading == b"later\r\n"
+    reading = asyncio.ensure_future(terminal.read())
+    await asyncio.sleep(0)
+    terminal.write(b"fault\n")
+    with pytest.raises(ValueError, match="no way"):
+        await reading
+    assert at_once == [b"one\r\n", b"two\r\n", b"three\r\n"]
+    terminal.write(b"\x04")
+    assert await terminal.read() == b""
+    await terminal.close()
+
+
 async def test_killed_by_a_signal() -> None:
     terminal = await LocalPty.open(["sh", "-c", "kill -TERM $$"], env=ENV)
     await read_all(terminal)
