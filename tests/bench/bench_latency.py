@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -27,6 +28,9 @@ PAGE = ROOT / "docs" / "bench" / "latency.md"
 ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
 BUSY = ", so that other work is in the figures and ratios tell more than they"
 HERE = Path(__file__).parent
+MOST_STOLEN = 0.01
+"""Part of the processors' time taken by the hypervisor from which on a part is measured again."""
+TRIES = 3
 
 
 def vmbench(*words: str) -> str:
@@ -63,11 +67,18 @@ class Page:
     def measure(self, title: str, *words: str, keys: int | None = None) -> Measurement:
         """Measure, add the table and return the measurement."""
         given = [*words, "--keys", str(keys or self._keys), "--rate", f"{self._rate:g}", "--seed", "1"]
-        raw = json.loads(vmbench("latency", *given, "--json"))
-        found = decoded(raw)
+        tries: list[tuple[Measurement, dict[str, Any]]] = []
+        while len(tries) < TRIES and (not tries or tries[-1][0].host.stolen > MOST_STOLEN):
+            raw = json.loads(vmbench("latency", *given, "--json"))
+            tries.append((decoded(raw), raw))
+        found, raw = min(tries, key=lambda pair: pair[0].host.stolen)
         host = found.host
         self.write(f"### {title}", "", f"`vmbench latency {' '.join(given)}`", "")
         told = f"Load average {host.load_before:.1f} before, {host.load_after:.1f} after"
+        if host.stolen >= 0.001 or len(tries) > 1:
+            told += f"; the hypervisor took {host.stolen:.1%} of the processors"
+        if len(tries) > 1:
+            told += f" (least of {len(tries)} measurements)"
         busy = host.load_before > host.cpus
         self.write(f"{told}{f': more than {host.cpus} processors can do{BUSY}' if busy else ''}.", "")
         self.write(f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}")
@@ -205,7 +216,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Written by `python tests/bench/bench_latency.py`. Milliseconds; what is measured, how, and what the",
         "columns mean is told in [latency](../latency.md). All rows of a table were measured in one run,",
         "taking turns; `host` is how busy all processors were beside the samples, the measured included.",
-        "With 100 keys or fewer, p99 is the slowest of them.",
+        "With 100 keys or fewer, p99 is the slowest of them. A part beside which the hypervisor took more",
+        f"than {MOST_STOLEN:.0%} of the processors is measured up to {TRIES} times; the one it took least of",
+        "counts.",
         "",
         f"{os.cpu_count()} processors, {platform.system()} {platform.release()}, Python "
         f"{platform.python_version()}, {time.strftime('%Y-%m-%d', time.localtime(began))}.",

@@ -25,6 +25,25 @@ class HostLoad:
         return self._last
 
 
+class StolenTime:
+    """Tells what part of all processors' time the hypervisor kept for others since this was made."""
+
+    def __init__(self) -> None:
+        self._stolen, self._total = _stolen()
+
+    def part(self) -> float:
+        """Return it, from 0 to 1; 0 where the system does not count it."""
+        stolen, total = _stolen()
+        passed = total - self._total
+        return min(1.0, max(0.0, (stolen - self._stolen) / passed)) if passed > 0 else 0.0
+
+
+def _stolen() -> tuple[float, float]:
+    import psutil
+
+    return getattr(psutil.cpu_times(), "steal", 0.0), _times()[1]
+
+
 def _times() -> tuple[float, float]:
     import psutil  # not before somebody asks: the workbench starts without it
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import app
 from app.engine.latency import injector, prober, targets
 from app.engine.latency.figures import Sample
-from app.engine.latency.hostload import load_average
+from app.engine.latency.hostload import StolenTime, load_average
 from app.engine.latency.measurement import Conditions, Host, LatencyError, Measurement
 
 PROBES = ("echo", "paint", "gap")
@@ -37,6 +37,7 @@ class Progress:
         advanced: Bytes that flooding panes printed.
         when: Wall time at which it began.
         host: The host as it was then.
+        stolen: What the hypervisor takes since then.
         sent: Keys that were sent, where their arrival is told at the end.
         whole: Whether all was measured.
     """
@@ -48,6 +49,7 @@ class Progress:
     advanced: dict[str, list[int]] = field(default_factory=dict)
     when: float = field(default_factory=time.time)
     host: Host = field(default_factory=Host)
+    stolen: StolenTime = field(default_factory=StolenTime)
 
     sent: int = 0
     whole: bool = False
@@ -64,7 +66,7 @@ class Progress:
             series={name: tuple(samples) for name, samples in self.series.items()},
             when=self.when,
             version=app.__version__,
-            host=replace(self.host, load_after=round(load_average(), 2)),
+            host=replace(self.host, load_after=round(load_average(), 2), stolen=round(self.stolen.part(), 4)),
             advanced={name: tuple(counts) for name, counts in self.advanced.items()},
             complete=self.whole,
         )
@@ -108,7 +110,7 @@ async def measure(
             remedy=f"install {' '.join(absent)}, or leave it out of --against",
         )
     conditions = progress.conditions
-    progress.host = this_host()
+    progress.host, progress.stolen = this_host(), StolenTime()
     if conditions.probe == "gap":
         progress.total = sum(prober.gap_keys(conditions.keys, rate) for rate in injector.RATES)
     else:

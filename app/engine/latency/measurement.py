@@ -77,6 +77,8 @@ class Host:
     load_before: float = 0.0
     """Load average when it began."""
     load_after: float = 0.0
+    stolen: float = 0.0
+    """Part of all processors' time that the hypervisor kept for others meanwhile, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

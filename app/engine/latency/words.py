@@ -44,8 +44,9 @@ def footnote(measurement: Measurement) -> str:
         pace = "keys at even rates"
     else:
         pace = f"{c.rate:g} keys a second on average, at random moments, seed {c.seed}"
+    stolen = f", {host.stolen:.0%} of them taken by the hypervisor" if host.stolen >= 0.005 else ""
     return (
-        f"{pace}; {host.cpus} processors, load average {host.load_before:.2f} before, "
+        f"{pace}; {host.cpus} processors{stolen}, load average {host.load_before:.2f} before, "
         f"{host.load_after:.2f} after"
     )
 
