@@ -8,14 +8,13 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Horizontal, VerticalScroll
-from textual.widgets import Input, Label, Static
+from textual.containers import Container, VerticalScroll
+from textual.widgets import Input, Static
 
 from app.engine.commands import CommandLog
 from app.tui import keymap, signs
 from app.tui.narrowing import fits
-from app.tui.screens.base import VmScreen
-from app.tui.widgets.entry import Entry
+from app.tui.screens.filtered import FilteredScreen
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 from backends.commands import Command
@@ -76,7 +75,7 @@ def sign_of(command: Command) -> signs.Sign:
     return signs.Sign("✓", "done" if command.exit_code is None else "exit code 0", "good")
 
 
-class CommandsScreen(VmScreen):
+class CommandsScreen(FilteredScreen):
     """Lists what was run.
 
     Args:
@@ -106,9 +105,7 @@ class CommandsScreen(VmScreen):
 
     def compose(self) -> ComposeResult:
         """Make the list and the text of the one under the cursor."""
-        with Horizontal(classes="bar"):
-            yield Label("filter")
-            yield Entry("kinds, parts of commands and machines, -not", id="filter")
+        yield from self.filter_bar("kinds, parts of commands and machines, -not")
         with Container(id="command-panes"):
             yield CommandList(id="commands")
             yield Static(
@@ -152,24 +149,15 @@ class CommandsScreen(VmScreen):
 
     # the filter
 
+    @property
+    def filtered_list(self) -> CommandList:
+        """The list."""
+        return self.list
+
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
         self.words = event.value
         self._show()
-
-    def action_filter(self) -> None:
-        """Begin to filter."""
-        self.add_class("-filtered")
-        self.set_focus(self.query_one("#filter", Entry))
-
-    def action_keep_entry(self) -> None:
-        """Keep the filter and go to the list."""
-        self.set_class(bool(self.words), "-filtered")
-        self.set_focus(self.list)
-
-    def action_focus_list(self) -> None:
-        """Go from the filter to the list."""
-        self.set_focus(self.list)
 
     @on(LineList.Moved, "#commands")
     def _moved(self) -> None:
@@ -195,12 +183,7 @@ class CommandsScreen(VmScreen):
 
     def action_back(self) -> None:
         """Clear the filter, then go back."""
-        entry = self.query_one("#filter", Entry)
-        if entry.value or self.focused is entry:
-            entry.value = ""
-            self.remove_class("-filtered")
-            self.set_focus(self.list)
-        else:
+        if not self.unfilter():
             self.dismiss()
 
 

@@ -16,7 +16,6 @@ from app.engine.doctor import Check, Status
 from app.engine.garbage import Garbage
 from app.tui import keymap, signs
 from app.tui.layout import PanedScreen, Split
-from app.tui.messages import explain
 from app.tui.screens.dialogs import Confirm
 from app.tui.screens.images import mebibytes
 from app.tui.signs import Sign
@@ -160,7 +159,7 @@ class DoctorScreen(PanedScreen):
             self.garbage.garbage = found
             self.garbage.set_count(len(found))
         except Exception as error:
-            self._say_not("Not looked", error)
+            self.workbench.say_not("Not looked", error)
         finally:
             self.looking = False
             if self.is_mounted:
@@ -179,10 +178,6 @@ class DoctorScreen(PanedScreen):
         size = mebibytes(sum(item.size for item in found))
         told = f"{signs.counted(len(found), 'thing')}, {size}" if found else "nothing"
         self.entitle("garbage", "can be reclaimed", f"not used for {AGES[self._age][1]}: {told}{looking}")
-
-    def _say_not(self, title: str, error: Exception) -> None:
-        text = "\n".join(explain(error)).strip()
-        self.notify(text, title=title, severity="error", timeout=10, markup=False)
 
     @on(LineList.Moved)
     def _moved(self) -> None:
@@ -258,7 +253,7 @@ class DoctorScreen(PanedScreen):
                 await asyncio.to_thread(item.reclaim)
                 done += 1
             except Exception as error:
-                self._say_not(f"{item.name} is still there", error)
+                self.workbench.say_not(f"{item.name} is still there", error)
         if done:
             self.notify(f"Reclaimed {signs.counted(done, 'thing')}.")
         self.action_rerun()

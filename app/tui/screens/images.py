@@ -15,7 +15,6 @@ from textual.worker import Worker
 
 from app.engine.image_shelf import ImagesApi, ShelvedImage
 from app.tui import keymap, signs
-from app.tui.messages import explain
 from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Confirm
 from app.tui.widgets.key_footer import KeyFooter
@@ -161,7 +160,7 @@ class ImagesScreen(VmScreen):
         try:
             found = await asyncio.to_thread(images.list)
         except Exception as error:
-            self._say_not("Not read", error)
+            self.workbench.say_not("Not read", error)
             return
         finally:
             self._reading = False
@@ -173,10 +172,6 @@ class ImagesScreen(VmScreen):
             self.image_list.border_title = f"images · {len(built)} built, {size}"
             self.refresh_bindings()
         self._show_facts()
-
-    def _say_not(self, title: str, error: Exception) -> None:
-        text = "\n".join(explain(error)).strip()
-        self.notify(text, title=title, severity="error", timeout=10, markup=False)
 
     @on(LineList.Moved, "#images")
     def _moved(self) -> None:
@@ -265,7 +260,7 @@ class ImagesScreen(VmScreen):
             self.notify(f"Cancelled: {name} is as it was.", severity="warning", markup=False)
             raise
         except Exception as error:
-            self._say_not("Not built", error)
+            self.workbench.say_not("Not built", error)
         finally:
             self._end()
 
@@ -274,7 +269,7 @@ class ImagesScreen(VmScreen):
         try:
             wrong = await images.verify(name, self._tell)
         except Exception as error:
-            self._say_not("Not checked", error)
+            self.workbench.say_not("Not checked", error)
         else:
             if wrong:
                 told = "\n".join([*wrong[:4], "B builds it anew."])
@@ -326,7 +321,7 @@ class ImagesScreen(VmScreen):
             try:
                 freed += await asyncio.to_thread(images.remove, name)
             except Exception as error:
-                self._say_not("Not removed", error)
+                self.workbench.say_not("Not removed", error)
         if freed:
             self.notify(f"Freed {mebibytes(freed)}.")
         self.look()

@@ -8,19 +8,17 @@ from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label, Static
+from textual.widgets import Input, Static
 
 from app.settings import SettingsError
 from app.tui import keymap, signs
 from app.tui.faults import Contained
 from app.tui.keys.clashes import clashes
 from app.tui.keys.key import Key
-from app.tui.messages import explain
-from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Confirm
-from app.tui.widgets.entry import Entry
+from app.tui.screens.filtered import FilteredScreen
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import Cell, LineList, Row
 from app.tui.widgets.places_bar import PlacesBar
@@ -85,7 +83,7 @@ class KeyList(LineList):
         yield Cell(key.help or key.label, "dim")
 
 
-class KeysScreen(VmScreen):
+class KeysScreen(FilteredScreen):
     """Shows all keys and changes them."""
 
     NAME = "Keys"
@@ -105,9 +103,7 @@ class KeysScreen(VmScreen):
         """Make the list."""
         yield PlacesBar("settings")
         yield Static(id="title", markup=False)
-        with Horizontal(classes="bar"):
-            yield Label("filter")
-            yield Entry("part of an action, a key or what it does", id="filter")
+        yield from self.filter_bar("part of an action, a key or what it does")
         yield KeyList(id="keys-list")
         yield KeyFooter()
 
@@ -122,10 +118,15 @@ class KeysScreen(VmScreen):
         """The list."""
         return self.query_one("#keys-list", KeyList)
 
+    @property
+    def filtered_list(self) -> KeyList:
+        """The list."""
+        return self.rows_list
+
     def reload(self) -> None:
         """Show the keys as they are now."""
         changes = self.workbench.key_changes
-        words = self.query_one("#filter", Entry).value.lower().split()
+        words = self.filter_entry.value.lower().split()
         rows = []
         for scope, key in keymap.all_keys():
             hay = f"{key.id} {keymap.shown(keymap.keys_of(key, changes))} {key.help} {key.label}".lower()
@@ -212,8 +213,7 @@ class KeysScreen(VmScreen):
         try:
             desk.set_keys(key.id, keys)
         except SettingsError as error:
-            text = "\n".join(explain(error)).strip()
-            self.notify(text, title="Not saved", severity="error", timeout=10, markup=False)
+            self.workbench.say_not("Not saved", error)
             return
         self._read_again()
 
@@ -231,7 +231,7 @@ class KeysScreen(VmScreen):
         try:
             done = desk.undo() if desk is not None else None
         except SettingsError as error:
-            self.notify("\n".join(explain(error)).strip(), severity="error", markup=False)
+            self.workbench.say_not("Not taken back", error)
             return
         self._read_again()
         self.notify(f"{done} is as it was." if done else "Nothing was changed here.", markup=False)
@@ -241,26 +241,7 @@ class KeysScreen(VmScreen):
         self.reload()
         self.refresh_bindings()
 
-    def action_filter(self) -> None:
-        """Begin to filter."""
-        self.add_class("-filtered")
-        self.set_focus(self.query_one("#filter", Entry))
-
-    def action_keep_entry(self) -> None:
-        """Keep the filter and go to the list."""
-        self.set_class(bool(self.query_one("#filter", Entry).value), "-filtered")
-        self.set_focus(self.rows_list)
-
-    def action_focus_list(self) -> None:
-        """Go from the filter to the list."""
-        self.set_focus(self.rows_list)
-
     def action_back(self) -> None:
         """End the filter, then go back to the settings."""
-        entry = self.query_one("#filter", Entry)
-        if self.has_class("-filtered"):
-            entry.value = ""
-            self.remove_class("-filtered")
-            self.set_focus(self.rows_list)
-        else:
+        if not self.unfilter():
             self.dismiss()

@@ -22,7 +22,6 @@ from app.engine.latency.verdicts import judge
 from app.tui import keymap
 from app.tui.later import later
 from app.tui.layout import PanedScreen, Split
-from app.tui.messages import explain
 from app.tui.screens.new_measurement import NewMeasurement
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
@@ -232,7 +231,7 @@ class LatencyScreen(PanedScreen):
             try:
                 found = await compare_apart(before.file, after.file)
             except Exception as error:
-                self._say_not("Not compared", error)
+                self.workbench.say_not("Not compared", error)
                 return
             self._compared = (before.name, after.name, found)
             self._show()
@@ -293,15 +292,12 @@ class LatencyScreen(PanedScreen):
         except asyncio.CancelledError:
             self.log("nothing was measured before it was ended")
         except Exception as error:
-            self._say_not("Not measured", error)
+            self.workbench.say_not("Not measured", error)
         finally:
             self._measuring = self._taken = None
             if self.is_attached:
                 self.remove_class("-measuring")
                 await self._load(keep)
-
-    def _say_not(self, title: str, error: Exception) -> None:
-        self.notify("\n".join(explain(error)).strip(), title=title, severity="error", markup=False)
 
     def _changed(self) -> None:
         if not self._drawing:

@@ -9,8 +9,8 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Horizontal, Vertical
-from textual.widgets import Input, Label, Static
+from textual.containers import Container, Vertical
+from textual.widgets import Input, Static
 
 from app.engine.machines import MachineView
 from app.engine.offload import off_loop
@@ -18,7 +18,6 @@ from app.tui import keymap, signs
 from app.tui.layout import PanedScreen, Split
 from app.tui.messages import explain
 from app.tui.screens.machine_actions import MachineActions
-from app.tui.widgets.entry import Entry
 from app.tui.widgets.facts import Fact, Facts
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import LineList
@@ -87,9 +86,7 @@ class MachinesScreen(MachineActions, PanedScreen):
         """Make the panes."""
         yield PlacesBar("machines")
         yield Static(id="title", markup=False)
-        with Horizontal(classes="bar"):
-            yield Label("filter")
-            yield Entry("words of any column, -not", id="filter")
+        yield from self.filter_bar("words of any column, -not")
         with Container(id="panes"):
             with Vertical(id="machines-pane", classes="pane"):
                 yield Static(id="machines-head", markup=False)
@@ -303,25 +300,16 @@ class MachinesScreen(MachineActions, PanedScreen):
 
     # the filter, and back
 
+    @property
+    def filtered_list(self) -> MachineList:
+        """The list."""
+        return self.machine_list
+
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
         self.words = event.value
         self._filter()
         self.refresh_all()
-
-    def action_filter(self) -> None:
-        """Begin to filter."""
-        self.add_class("-filtered")
-        self.set_focus(self.query_one("#filter", Entry))
-
-    def action_keep_entry(self) -> None:
-        """Keep the filter and go to the list."""
-        self.set_class(bool(self.words), "-filtered")
-        self.set_focus(self.machine_list)
-
-    def action_focus_list(self) -> None:
-        """Go from the filter to the list."""
-        self.set_focus(self.machine_list)
 
     def zoom_target(self) -> str:
         """Zoom the console."""
@@ -334,15 +322,10 @@ class MachinesScreen(MachineActions, PanedScreen):
 
     def action_back(self) -> None:
         """Undo the last narrowing: the zoom, the details, the filter, the marks."""
-        entry = self.query_one("#filter", Entry)
         if self.zoomed:
             self.action_zoom()
         elif self.has_class("-reading") or self.focused in (self.query_one(Facts), self.query_one(LogView)):
             self.remove_class("-reading")
             self.set_focus(self.machine_list)
-        elif entry.value or self.focused is entry:
-            entry.value = ""
-            self.remove_class("-filtered")
-            self.set_focus(self.machine_list)
-        else:
+        elif not self.unfilter():
             self.action_unmark()

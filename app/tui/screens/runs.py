@@ -9,17 +9,16 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Horizontal
-from textual.widgets import Input, Label
+from textual.containers import Container
+from textual.widgets import Input
 
 from app.engine.compare import compare
 from app.engine.history import RunSummary
 from app.engine.past import PastRuns
 from app.tui import keymap, signs
-from app.tui.messages import explain
-from app.tui.screens.base import VmScreen
 from app.tui.screens.compare import CompareScreen
 from app.tui.screens.dialogs import Confirm
+from app.tui.screens.filtered import FilteredScreen
 from app.tui.widgets.entry import Entry
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import LineList
@@ -39,7 +38,7 @@ NOTHING = (
 )
 
 
-class RunsScreen(VmScreen):
+class RunsScreen(FilteredScreen):
     """Lists the runs of this user, the newest first."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("runs")
@@ -66,9 +65,7 @@ class RunsScreen(VmScreen):
     def compose(self) -> ComposeResult:
         """Make the panes."""
         yield PlacesBar("runs")
-        with Horizontal(classes="bar"):
-            yield Label("filter")
-            yield Entry("words, passed, failed, kept, -not", id="runs-filter")
+        yield from self.filter_bar("words, passed, failed, kept, -not")
         with Container(id="panes"):
             yield PastRunList(self.workbench.clock, id="runs")
             yield StillText(id="no-runs", classes="nothing")
@@ -125,7 +122,7 @@ class RunsScreen(VmScreen):
             # Of logs that were read for the first time only now, the next look learns.
             self._stamp = stamp
         except Exception as error:
-            self._say_not("Not read", error)
+            self.workbench.say_not("Not read", error)
         finally:
             self._reading = False
 
@@ -156,10 +153,6 @@ class RunsScreen(VmScreen):
         shown.display = not text
         self.refresh_bindings()
 
-    def _say_not(self, title: str, error: Exception) -> None:
-        text = "\n".join(explain(error)).strip()
-        self.notify(text, title=title, severity="error", timeout=10, markup=False)
-
     # opening
 
     @on(LineList.Moved, "#runs")
@@ -178,7 +171,7 @@ class RunsScreen(VmScreen):
         try:
             found = await asyncio.to_thread(self.runs.find, run.id)
         except Exception as error:
-            self._say_not("Not opened", error)
+            self.workbench.say_not("Not opened", error)
             return
         self.workbench.runs.open_past(found)
 
@@ -208,7 +201,7 @@ class RunsScreen(VmScreen):
         try:
             states = [await asyncio.to_thread(runs.state, name) for name in pair]
         except Exception as error:
-            self._say_not("Not compared", error)
+            self.workbench.say_not("Not compared", error)
             return
         await self.app.push_screen(CompareScreen(compare(*states)))
 
@@ -235,7 +228,7 @@ class RunsScreen(VmScreen):
         try:
             names = await asyncio.to_thread(runs.failed, run.id)
         except Exception as error:
-            self._say_not("Not run", error)
+            self.workbench.say_not("Not run", error)
             return
         if names:
             self.workbench.runs.start(names)
@@ -288,7 +281,7 @@ class RunsScreen(VmScreen):
                 await asyncio.to_thread(runs.delete, name)
                 deleted += 1
             except Exception as error:
-                self._say_not("Not deleted", error)
+                self.workbench.say_not("Not deleted", error)
         gone = set(names)
         if deleted:
             self.notify(f"Deleted {signs.counted(deleted, 'run')}.")
@@ -297,34 +290,20 @@ class RunsScreen(VmScreen):
 
     # the filter
 
-    @on(Input.Changed, "#runs-filter")
+    @property
+    def filtered_list(self) -> PastRunList:
+        """The list."""
+        return self.run_list
+
+    @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
         self.set_class(bool(event.value), "-filtered")
         self.run_list.set_filter(event.value)
         self._show()
 
-    def action_filter(self) -> None:
-        """Begin to filter."""
-        self.add_class("-filtered")
-        self.set_focus(self.query_one("#runs-filter", Entry))
-
-    def action_keep_entry(self) -> None:
-        """Keep the filter and go to the list."""
-        self.set_class(bool(self.query_one("#runs-filter", Entry).value), "-filtered")
-        self.set_focus(self.run_list)
-
-    def action_focus_list(self) -> None:
-        """Go from the filter to the list."""
-        self.set_focus(self.run_list)
-
     def action_back(self) -> None:
         """Clear the filter, then the marks."""
-        entry = self.query_one("#runs-filter", Entry)
-        if entry.value or self.focused is entry:
-            entry.value = ""
-            self.remove_class("-filtered")
-            self.set_focus(self.run_list)
-        else:
+        if not self.unfilter():
             self.action_unmark()
 
     def why_not(self, action: str) -> str:

@@ -17,7 +17,6 @@ from app.settings_desk import DEFAULT, PROJECT, SettingsDesk, Shown
 from app.settings_file import shown_value
 from app.tui import keymap, signs
 from app.tui.layout import PanedScreen, Split
-from app.tui.messages import explain
 from app.tui.screens.choices import Ask, Choice, Choose
 from app.tui.screens.keys import KeysScreen
 from app.tui.widgets.key_footer import KeyFooter
@@ -239,7 +238,7 @@ class SettingsScreen(PanedScreen):
         try:
             file = desk.set(setting.key, value, project=self.in_project)
         except SettingsError as error:
-            self._refused(error)
+            self.workbench.say_not("Not saved", error)
             return
         self._changed(setting.key, f"Saved in {_short(file)}. u takes it back.")
 
@@ -253,7 +252,7 @@ class SettingsScreen(PanedScreen):
         try:
             done = desk.unset(shown.setting.key, project=shown.source == PROJECT)
         except SettingsError as error:
-            self._refused(error)
+            self.workbench.say_not("Not saved", error)
             return
         if done:
             self._changed(shown.setting.key, "Back to what holds without it. u takes that back.")
@@ -265,7 +264,7 @@ class SettingsScreen(PanedScreen):
         try:
             key = self.desk.undo() if self.desk is not None else None
         except SettingsError as error:
-            self._refused(error)
+            self.workbench.say_not("Not saved", error)
             return
         if key is None:
             self.notify("Nothing was changed here.")
@@ -307,10 +306,6 @@ class SettingsScreen(PanedScreen):
             else " Runs that are started from the next start of vmbench on use it."
         )
         self.notify(words + later, markup=False)
-
-    def _refused(self, error: SettingsError) -> None:
-        text = "\n".join(explain(error)).strip()
-        self.notify(text, title="Not saved", severity="error", timeout=10, markup=False)
 
 
 def _short(file: Path) -> str:

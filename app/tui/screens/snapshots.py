@@ -8,8 +8,8 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Horizontal, Vertical
-from textual.widgets import Input, Label, Static
+from textual.containers import Container, Vertical
+from textual.widgets import Input, Static
 
 from app.engine.offload import off_loop
 from app.engine.snapshots import TemplateView
@@ -18,7 +18,6 @@ from app.tui.layout import PanedScreen, Split
 from app.tui.messages import explain
 from app.tui.screens.snapshot_actions import SnapshotActions
 from app.tui.snapshot_rows import LineageRow, came_of, lineage_rows
-from app.tui.widgets.entry import Entry
 from app.tui.widgets.facts import Fact, Facts
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import LineList
@@ -74,9 +73,7 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
         """Make the panes."""
         yield PlacesBar("snapshots")
         yield Static(id="title", markup=False)
-        with Horizontal(classes="bar"):
-            yield Label("filter")
-            yield Entry("words of any column, -not", id="filter")
+        yield from self.filter_bar("words of any column, -not")
         with Container(id="panes"):
             with Vertical(id="snapshots-pane", classes="pane"):
                 yield Static(id="snapshots-head", markup=False)
@@ -254,24 +251,15 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
 
     # the filter, marks, and back
 
+    @property
+    def filtered_list(self) -> SnapshotList:
+        """The list."""
+        return self.snapshot_list
+
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
         self.words = event.value
         self._list()
-
-    def action_filter(self) -> None:
-        """Begin to filter."""
-        self.add_class("-filtered")
-        self.set_focus(self.query_one("#filter", Entry))
-
-    def action_keep_entry(self) -> None:
-        """Keep the filter and go to the list."""
-        self.set_class(bool(self.words), "-filtered")
-        self.set_focus(self.snapshot_list)
-
-    def action_focus_list(self) -> None:
-        """Go from the filter to the list."""
-        self.set_focus(self.snapshot_list)
 
     def action_mark(self) -> None:
         """Mark the snapshot under the cursor, or take its mark away."""
@@ -289,15 +277,10 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
 
     def action_back(self) -> None:
         """Undo the last narrowing: the zoom, the details, the filter, the marks."""
-        entry = self.query_one("#filter", Entry)
         if self.zoomed:
             self.unzoom()
         elif self.has_class("-reading") or self.focused is self.query_one(Facts):
             self.remove_class("-reading")
             self.set_focus(self.snapshot_list)
-        elif entry.value or self.focused is entry:
-            entry.value = ""
-            self.remove_class("-filtered")
-            self.set_focus(self.snapshot_list)
-        else:
+        elif not self.unfilter():
             self.action_unmark()

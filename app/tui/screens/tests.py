@@ -10,14 +10,15 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Horizontal
-from textual.widgets import Input, Label, Static
+from textual.containers import Container
+from textual.widgets import Input, Static
 
 from app.tui import keymap, signs
 from app.tui.acting import ActingScreen, run_command
 from app.tui.clock import Clock
 from app.tui.layout import PanedScreen, Split
 from app.tui.memory import Spot
+from app.tui.screens.filtered import FilteredScreen
 from app.tui.source import highlighted
 from app.tui.test_rows import Grouping, GroupRow, ProblemRow, Sort, TestRow, TestRows
 from app.tui.widgets.details import Details
@@ -37,7 +38,7 @@ SOURCE_DELAY = 0.15
 """Seconds that the cursor rests on a test before its source is read."""
 
 
-class TestsScreen(ActingScreen, PanedScreen):
+class TestsScreen(FilteredScreen, ActingScreen, PanedScreen):
     """Lists the registry's tests.
 
     Args:
@@ -76,9 +77,7 @@ class TestsScreen(ActingScreen, PanedScreen):
         """Make the panes."""
         yield PlacesBar("tests")
         yield Static(id="title", markup=False)
-        with Horizontal(classes="bar"):
-            yield Label("filter")
-            yield Entry("words, tag:NAME, group:NAME, -not", id="filter")
+        yield from self.filter_bar("words, tag:NAME, group:NAME, -not")
         with Container(id="panes"):
             yield TestList(self.rows, self._live_tests, id="tests")
             yield StillText(id="empty")
@@ -150,7 +149,7 @@ class TestsScreen(ActingScreen, PanedScreen):
         rows.folded = set(spot.folded)
         rows.restore_marks(spot.marked)
         rows.filter = spot.filter
-        entry = self.query_one("#filter", Entry)
+        entry = self.filter_entry
         with entry.prevent(Input.Changed):
             entry.value = spot.filter
         self.set_class(bool(spot.filter), "-filtered")
@@ -278,6 +277,11 @@ class TestsScreen(ActingScreen, PanedScreen):
 
     # the filter
 
+    @property
+    def filtered_list(self) -> TestList:
+        """The list."""
+        return self.test_list
+
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
         keep = self.test_list.current_test
@@ -289,33 +293,16 @@ class TestsScreen(ActingScreen, PanedScreen):
         self._show_title()
         self._show_empty()
 
-    def action_keep_entry(self) -> None:
-        """Keep the filter and go to the list."""
-        self.set_class(bool(self.rows.filter), "-filtered")
-        self.set_focus(self.test_list)
-
-    def action_focus_list(self) -> None:
-        """Go from the filter to the list."""
-        self.set_focus(self.test_list)
-
-    def action_filter(self) -> None:
-        """Begin to filter."""
-        self.add_class("-filtered")
-        self.set_focus(self.query_one("#filter", Entry))
-
     def action_back(self) -> None:
         """Undo the last narrowing: the zoom, the details, the filter, the marks."""
-        entry = self.query_one("#filter", Entry)
+        words = self.filter_entry.value
         if self.zoomed:
             self.action_zoom()
         elif self.has_class("-reading") or self.focused is self.query_one("#details"):
             self.remove_class("-reading")
             self.set_focus(self.test_list)
-        elif entry.value or self.focused is entry:
-            self._remember_filter(entry.value)
-            entry.value = ""
-            self.remove_class("-filtered")
-            self.set_focus(self.test_list)
+        elif self.unfilter():
+            self._remember_filter(words)
         elif self.rows.marked:
             self.action_unmark()
 
@@ -325,7 +312,7 @@ class TestsScreen(ActingScreen, PanedScreen):
             return
 
         def undo() -> None:
-            self.query_one("#filter", Entry).value = text
+            self.filter_entry.value = text
 
         self._undo = undo
 

@@ -13,7 +13,7 @@ from textual.worker import Worker
 from app.tui import signs
 from app.tui.faults import Contained
 from app.tui.messages import explain
-from app.tui.screens.base import VmScreen
+from app.tui.screens.filtered import FilteredScreen
 from backends.base import BackendError
 
 TICK = 0.5
@@ -71,8 +71,8 @@ class WorkLine(Contained, Static):
             self.update(Text(f"{text} · c cancels", no_wrap=True, overflow="ellipsis"), layout=False)
 
 
-class WorkScreen(VmScreen):
-    """A screen of things outside the workbench that change by themselves and take commands.
+class WorkScreen(FilteredScreen):
+    """A list of things outside the workbench that change by themselves and take commands.
 
     It looks at them again and again while it is shown. A subclass composes ``self.work_line``.
     """
