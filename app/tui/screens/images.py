@@ -15,8 +15,8 @@ from textual.worker import Worker
 
 from app.engine.image_shelf import ImagesApi, ShelvedImage
 from app.tui import keymap, signs
-from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Confirm
+from app.tui.screens.polled import PolledScreen
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 from app.tui.widgets.places_bar import PlacesBar
@@ -25,8 +25,6 @@ from app.tui.widgets.still import StillText
 if TYPE_CHECKING:
     from backends.images.progress import Progress
 
-LOOK = 2.0
-"""Seconds between two looks, while the place is shown."""
 DRAW = 0.1
 """Seconds between two drawings of the progress."""
 BAR = 30
@@ -84,7 +82,7 @@ class ImageList(LineList):
         return self.app.clock.ago(created.timestamp()) if created else ""
 
 
-class ImagesScreen(VmScreen):
+class ImagesScreen(PolledScreen):
     """Lists the images."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("images")
@@ -106,7 +104,6 @@ class ImagesScreen(VmScreen):
         self._doing = ""
         self._told: Progress | None = None
         self._worker: Worker[None] | None = None
-        self._reading = False
 
     def compose(self) -> ComposeResult:
         """Make the panes."""
@@ -120,17 +117,7 @@ class ImagesScreen(VmScreen):
         """Begin in the list."""
         self.image_list.border_title = "images · reading …"
         self.set_focus(self.image_list)
-        self.look()
-        self.set_interval(LOOK, self._look_again)
         self.set_interval(DRAW, self._tick)
-
-    def on_screen_resume(self) -> None:
-        """See what changed meanwhile."""
-        self.look()
-
-    def _look_again(self) -> None:
-        if self.on_top:
-            self.look()
 
     @property
     def image_list(self) -> ImageList:
@@ -149,21 +136,11 @@ class ImagesScreen(VmScreen):
 
     # reading
 
-    def look(self) -> None:
-        """Read what there is, unless that goes on already."""
-        if not self._reading and self.images is not None:
-            self._reading = True
-            self._read(self.images)
-
-    @work(group="read", exit_on_error=False)
-    async def _read(self, images: ImagesApi) -> None:
-        try:
-            found = await asyncio.to_thread(images.list)
-        except Exception as error:
-            self.workbench.say_not("Not read", error)
+    async def look(self) -> None:
+        """Look at the images."""
+        if self.images is None:
             return
-        finally:
-            self._reading = False
+        found = await asyncio.to_thread(self.images.list)
         first, self.loaded = not self.loaded, True
         if first or found != self.image_list.images:
             self.image_list.load(found)
@@ -172,6 +149,10 @@ class ImagesScreen(VmScreen):
             self.image_list.border_title = f"images · {len(built)} built, {size}"
             self.refresh_bindings()
         self._show_facts()
+
+    def look_failed(self, error: Exception) -> None:
+        """Say why there is nothing to list."""
+        self.workbench.say_not("Not read", error)
 
     @on(LineList.Moved, "#images")
     def _moved(self) -> None:
@@ -249,7 +230,7 @@ class ImagesScreen(VmScreen):
         if self.is_mounted:
             self._show_facts()
             self.refresh_bindings()
-            self.look()
+            self.read()
 
     @work(group="image", exit_on_error=False)
     async def _build(self, images: ImagesApi, name: str, force: bool) -> None:
@@ -324,7 +305,7 @@ class ImagesScreen(VmScreen):
                 self.workbench.say_not("Not removed", error)
         if freed:
             self.notify(f"Freed {mebibytes(freed)}.")
-        self.look()
+        self.read()
 
     def why_not(self, action: str) -> str:
         """Say why an action cannot be done now."""

@@ -42,6 +42,7 @@ class MachinesScreen(MachineActions, PanedScreen):
     )
     NAME = "Machines"
     SCOPE = "machines panes"
+    PERIOD = 1.5
     PURPOSE = (
         "Every machine of yours on this host: of runs, kept ones and those you made, also of other vmbench "
         "processes. Walk in, stop, save, forward ports, remove. What a run of another vmbench uses can "

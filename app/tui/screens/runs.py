@@ -19,6 +19,7 @@ from app.tui import keymap, signs
 from app.tui.screens.compare import CompareScreen
 from app.tui.screens.dialogs import Confirm
 from app.tui.screens.filtered import FilteredScreen
+from app.tui.screens.polled import PolledScreen
 from app.tui.widgets.entry import Entry
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import LineList
@@ -30,15 +31,13 @@ SLICE = 100
 """Runs read at once, before keys get their turn."""
 KNOWN_SLICE = 1000
 """The same where almost all are known."""
-LOOK = 2.0
-"""Seconds between two looks for new runs, while the place is shown."""
 NOTHING = (
     "Nothing has run here yet.\n\n1 leads to the tests; there, r runs what is under the cursor. "
     "Runs of the command line are listed here too."
 )
 
 
-class RunsScreen(FilteredScreen):
+class RunsScreen(PolledScreen, FilteredScreen):
     """Lists the runs of this user, the newest first."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("runs")
@@ -59,7 +58,6 @@ class RunsScreen(FilteredScreen):
         super().__init__()
         self.loaded = False
         """Whether every run was read once."""
-        self._reading = False
         self._stamp: Hashable = None
 
     def compose(self) -> ComposeResult:
@@ -75,16 +73,6 @@ class RunsScreen(FilteredScreen):
         """Begin in the list."""
         self.set_focus(self.run_list)
         self._show()
-        self.look()
-        self.set_interval(LOOK, self._look_again)
-
-    def on_screen_resume(self) -> None:
-        """See what changed meanwhile."""
-        self.look()
-
-    def _look_again(self) -> None:
-        if self.on_top:
-            self.look()
 
     @property
     def run_list(self) -> PastRunList:
@@ -98,33 +86,29 @@ class RunsScreen(FilteredScreen):
 
     # reading
 
-    def look(self) -> None:
-        """Read what there is, unless that goes on already."""
-        if not self._reading and self.runs is not None:
-            self._reading = True
-            self._read(self.runs)
+    async def look(self) -> None:
+        """Read the runs, a slice at a time."""
+        runs = self.runs
+        if runs is None:
+            return
+        stamp = await asyncio.to_thread(runs.stamp)
+        if self.loaded and stamp == self._stamp:
+            return
+        ids = await asyncio.to_thread(runs.ids)
+        found: list[RunSummary] = []
+        size = KNOWN_SLICE if self.loaded else SLICE
+        for begin in range(0, len(ids), size):
+            found += await asyncio.to_thread(runs.read, ids[begin : begin + size])
+            if not self.loaded and begin % (10 * size) == 0:
+                self._take(list(found))
+        self.loaded = True
+        self._take(found)
+        # Of logs that were read for the first time only now, the next look learns.
+        self._stamp = stamp
 
-    @work(group="read", exit_on_error=False)
-    async def _read(self, runs: PastRuns) -> None:
-        try:
-            stamp = await asyncio.to_thread(runs.stamp)
-            if self.loaded and stamp == self._stamp:
-                return
-            ids = await asyncio.to_thread(runs.ids)
-            found: list[RunSummary] = []
-            size = KNOWN_SLICE if self.loaded else SLICE
-            for begin in range(0, len(ids), size):
-                found += await asyncio.to_thread(runs.read, ids[begin : begin + size])
-                if not self.loaded and begin % (10 * size) == 0:
-                    self._take(list(found))
-            self.loaded = True
-            self._take(found)
-            # Of logs that were read for the first time only now, the next look learns.
-            self._stamp = stamp
-        except Exception as error:
-            self.workbench.say_not("Not read", error)
-        finally:
-            self._reading = False
+    def look_failed(self, error: Exception) -> None:
+        """Say why there is nothing to list."""
+        self.workbench.say_not("Not read", error)
 
     def _take(self, runs: list[RunSummary]) -> None:
         if self.is_mounted and runs != self.run_list.all:
@@ -286,7 +270,7 @@ class RunsScreen(FilteredScreen):
         if deleted:
             self.notify(f"Deleted {signs.counted(deleted, 'run')}.")
             self._take([run for run in self.run_list.all if run.id not in gone])
-        self.look()
+        self.read()
 
     # the filter
 

@@ -35,7 +35,6 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
     SPLITS = (Split("snapshots.facts", ("snapshots-pane",), "snapshot-facts", turns=True),)
     NAME = "Snapshots"
     SCOPE = "snapshots panes"
-    PERIOD = 2.0
     PURPOSE = (
         "Machines saved under a name, below what each came from. A fork is a new machine that goes on from "
         "there; a restore makes a machine of yours what the snapshot was. Removing one never hurts what came "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import ClassVar
 
 from rich.text import Text
 from textual.widgets import Static
@@ -14,6 +13,7 @@ from app.tui import signs
 from app.tui.faults import Contained
 from app.tui.messages import explain
 from app.tui.screens.filtered import FilteredScreen
+from app.tui.screens.polled import PolledScreen
 from backends.base import BackendError
 
 TICK = 0.5
@@ -71,68 +71,17 @@ class WorkLine(Contained, Static):
             self.update(Text(f"{text} · c cancels", no_wrap=True, overflow="ellipsis"), layout=False)
 
 
-class WorkScreen(FilteredScreen):
-    """A list of things outside the workbench that change by themselves and take commands.
-
-    It looks at them again and again while it is shown. A subclass composes ``self.work_line``.
-    """
-
-    PERIOD: ClassVar[float] = 1.5
-    """Seconds between two looks."""
+class WorkScreen(PolledScreen, FilteredScreen):
+    """A list of things outside the workbench that take commands; a subclass composes ``self.work_line``."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._looking = False
-        self._again = False
         self.works: list[Work] = []
         self.work_line = WorkLine()
 
     def on_mount(self) -> None:
-        """Look again and again, and let the clocks in the line run."""
+        """Let the clocks in the line run."""
         self.set_interval(TICK, self._tick)
-        self.set_interval(self.PERIOD, self._poll)
-
-    # looking
-
-    async def look(self) -> None:
-        """Look once, off the loop, and show what there is; may raise."""
-        raise NotImplementedError
-
-    def look_failed(self, error: Exception) -> None:
-        """Say why it could not be looked."""
-        raise NotImplementedError
-
-    @property
-    def looking(self) -> bool:
-        """Whether a look goes on."""
-        return self._looking
-
-    def on_screen_resume(self) -> None:
-        """Look at once when the place is shown."""
-        self.read()
-
-    def _poll(self) -> None:
-        if self.is_current:
-            self.read()
-
-    def read(self) -> None:
-        """Look now; a look that goes on is followed by another."""
-        if self._looking:
-            self._again = True
-            return
-        self._looking = True
-        self.run_worker(self._read(), group="look", exit_on_error=False)
-
-    async def _read(self) -> None:
-        try:
-            await self.look()
-        except Exception as error:
-            self.look_failed(error)
-        finally:
-            self._looking = False
-            if self._again and self.is_running:
-                self._again = False
-                self.read()
 
     # what goes on
 
