@@ -82,16 +82,6 @@ def write_summary(folder: Path, started: RunStarted, time: float, finished: RunF
     replace_text(folder / SUMMARY_NAME, json.dumps(data, indent=1))
 
 
-def list_runs(runs: Path) -> list[RunSummary]:
-    """Return all runs, the newest first. Blocking."""
-    try:
-        folders = [Path(entry.path) for entry in os.scandir(runs) if entry.is_dir()]
-    except FileNotFoundError:
-        return []
-    found = [summary for folder in folders if (summary := read_summary(folder)) is not None]
-    return sorted(found, key=lambda run: (run.time, run.id), reverse=True)
-
-
 def read_summary(folder: Path) -> RunSummary | None:
     """Return a run's summary, from its log where ``run.json`` is missing; ``None`` for no run. Blocking."""
     return read_finished(folder) or read_logged(folder)

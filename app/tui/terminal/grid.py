@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 
 import pyte
-from pyte.screens import Margins
 
 from app.tui.terminal.cells import Cell, Pens, Row
 from app.tui.terminal.packed import PackedRow, unpack
@@ -14,8 +13,8 @@ from app.tui.terminal.packed import PackedRow, unpack
 class Grid(pyte.Screen):
     """Rows of cells, changed at the cursor and inside the margins; knows neither text nor modes.
 
-    Its rows are lists, so that runs of text and scrolling are slices; the cursor, the tab stops and the
-    margins are pyte's. A cursor whose ``x`` equals ``columns`` waits to wrap.
+    Its rows are lists, so that runs of text and scrolling are slices; the cursor and the tab stops are
+    pyte's. A cursor whose ``x`` equals ``columns`` waits to wrap.
 
     Args:
         columns: Width in cells.
@@ -42,7 +41,6 @@ class Grid(pyte.Screen):
 
     def _whole_margins(self) -> None:
         self.top, self.bottom = 0, self.lines - 1
-        self.margins = Margins(0, self.lines - 1)
 
     def _blank_row(self) -> Row:
         return Row([self.pen.blank] * self.columns)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pyte
 import pyte.charsets
-from pyte.screens import Margins
 
 from app.tui.terminal.cells import Pen, Pens
 from app.tui.terminal.packed import pack, unpack
@@ -105,7 +104,6 @@ class Screen(TextGrid):
         self.autowrap = True
         self.mouse = 0
         self.title = ""
-        self.icon_name = ""
         self._titles: list[str] = []
         self._charsets = ["B", "B", "B", "B"]
         self._shift = 0
@@ -189,7 +187,6 @@ class Screen(TextGrid):
         last = min((bottom or self.lines) - 1, self.lines - 1)
         if first < last:
             self.top, self.bottom = first, last
-            self.margins = Margins(first, last)
             self.cursor.x = 0
             self.cursor_to_line(1)
 

@@ -10,9 +10,10 @@ from app.engine import history
 from app.engine.api import LastResult
 from app.engine.engine import run_id
 from app.engine.events import Outcome
-from app.engine.history import ResultIndex, list_runs, prune_runs, read_summary
+from app.engine.history import ResultIndex, prune_runs, read_summary
 from app.engine.log import LOG_NAME, EventLog
 from app.engine.offload import Writer
+from app.engine.past import PastRuns
 from registry.model import Keep
 from tests.fakes import Gate, Script, make_registry, make_test, shell
 
@@ -107,7 +108,8 @@ async def test_runs_are_listed_newest_first_with_their_counts(bench):
     registry = make_registry(make_test("a"), make_test("b"))
     first = await bench.run(registry)
     second = await bench.run(registry, names=("a",))
-    runs = list_runs(bench.runs)
+    past = PastRuns(bench.runs)
+    runs = past.read(past.ids())
     assert [run.id for run in runs] == [second.run.id, first.run.id]
     assert [(run.tests, run.finished) for run in runs] == [(1, second.summary), (2, first.summary)]
 
