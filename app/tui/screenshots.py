@@ -242,10 +242,11 @@ SCENES: dict[str, Scene] = {
 
 def _add_places() -> None:
     """Take in the scenes of the places that have modules of their own; they build on this one."""
-    from app.tui import scenes_places, scenes_runs
+    from app.tui import scenes_places, scenes_runs, scenes_terminals
 
     SCENES.update(scenes_runs.SCENES)
     SCENES.update(scenes_places.SCENES)
+    SCENES.update(scenes_terminals.TERMINALS)
 
 
 def workbench_of(pilot: Pilot[int]) -> Workbench:
