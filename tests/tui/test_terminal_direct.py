@@ -310,3 +310,8 @@ async def test_a_key_is_typed_by_the_input_thread_only_when_nothing_else_is_to_b
         assert screen.room._keyboard.taker() is pane
         await outer.app.push_screen(TerminalScreen(outer.app.open, label="another"))
         assert screen.room._keyboard.taker() is None
+        keyboard = outer.app.screen.room._keyboard
+        await until(lambda: keyboard.taker() is not None, "the terminal on top")
+        await outer.app.pop_screen()
+        await until(lambda: screen.room._keyboard.taker() is pane, "the one below")
+        assert keyboard.taker() is None, "it is asked once more by the key that closed it"
