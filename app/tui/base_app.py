@@ -12,6 +12,7 @@ from textual.screen import Screen
 from app.tui import clipboard
 from app.tui.collecting import PERIOD, Collector
 from app.tui.driver import OuterDriver, known
+from app.tui.turns import ask_for_short_turns
 
 
 class BaseApp(App[int]):
@@ -20,8 +21,9 @@ class BaseApp(App[int]):
     _collector: Collector | None = None
 
     def on_ready(self) -> None:
-        """Collect garbage when nobody types, where somebody can."""
+        """Serve the keyboard soon, and collect garbage when nobody types, where somebody can."""
         if isinstance(self._driver, OuterDriver):
+            ask_for_short_turns()
             self._collector = Collector()
             self.set_interval(PERIOD, self._collect)
 

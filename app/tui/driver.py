@@ -17,6 +17,8 @@ from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
+from app.tui.turns import ask_for_short_turns
+
 KNOWN = ("8.2.",)
 """Beginnings of the versions of Textual whose inside is as it is used here and by what paints straight."""
 
@@ -100,6 +102,7 @@ class OuterDriver(LinuxDriver):
         parser = XTermParser(self._debug)
         decode = getincrementaldecoder("utf-8")().decode
         watch = PasteWatch()
+        asked = False
         while True:
             last = self.exit_event.is_set()
             if select.select([self.fileno], [], [], _LOOK)[0]:
@@ -121,6 +124,9 @@ class OuterDriver(LinuxDriver):
                     self.process_message(message)
             for message in parser.tick():
                 self.process_message(message)
+            if not asked and self.last_read:
+                asked = True
+                ask_for_short_turns()
             if last:
                 break
         for _ in parser.feed(""):
