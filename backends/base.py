@@ -93,6 +93,9 @@ OutputSink = Callable[[str, bytes], None]
 PhaseSink = Callable[[str, str], None]
 """Called with a phase (``image``, ``creating``, ``booting``, ``ready``) and a detail for people."""
 
+WARNING = "warning"
+"""Said as a phase of what went wrong on the way, though the machine comes up all the same."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineRequest:

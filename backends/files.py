@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from pathlib import Path
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Error numbers of a disk, or of the user's share of it, that is full; or of a file that may not grow."""
+_FICLONE = 0x40049409
+"""Linux's ioctl(2) that makes a file share another one's blocks."""
+_PIECE = 1 << 20
 
 
 def make_room(error: OSError) -> str:
@@ -35,6 +39,69 @@ def replace_text(path: Path, text: str) -> None:
     except OSError as error:
         new.unlink(missing_ok=True)
         raise named(error, path) from error
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file with its mode to one that is not there yet; blocks are shared if they can be, holes stay.
+
+    Blocking. Where it fails, nothing is left of the copy.
+
+    Raises:
+        OSError: it cannot be read or written; the error names the copy.
+    """
+    with source.open("rb", buffering=0) as read, target.open("xb", buffering=0) as write:
+        try:
+            os.fchmod(write.fileno(), os.fstat(read.fileno()).st_mode & 0o777)
+            if not _cloned(read.fileno(), write.fileno()):
+                _copy_data(read.fileno(), write.fileno())
+        except OSError as error:
+            target.unlink(missing_ok=True)
+            raise named(error, target) from error
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename a file, or copy and delete it where the target is on another file system. Blocking.
+
+    Raises:
+        OSError: it cannot be moved; the source is still there.
+    """
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copy(source, target)
+        source.unlink()
+
+
+def _cloned(read: int, write: int) -> bool:
+    """Share all blocks of a file with another one, where the file system can."""
+    try:
+        fcntl.ioctl(write, _FICLONE, read)
+    except OSError:
+        return False
+    return True
+
+
+def _copy_data(read: int, write: int) -> None:
+    """Copy a file's data to an empty one, and leave holes where it has them."""
+    size = os.fstat(read).st_size
+    os.ftruncate(write, size)
+    end = 0
+    while end < size:
+        try:
+            begin = os.lseek(read, end, os.SEEK_DATA)
+            end = os.lseek(read, begin, os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return  # nothing but a hole is left
+            begin, end = end, size  # the file system knows of no holes
+        os.lseek(read, begin, os.SEEK_SET)
+        os.lseek(write, begin, os.SEEK_SET)
+        while begin < end and (piece := os.read(read, min(_PIECE, end - begin))):
+            begin += len(piece)
+            while piece:
+                piece = piece[os.write(write, piece) :]
 
 
 def named(error: OSError, path: Path) -> OSError:

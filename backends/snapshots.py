@@ -25,6 +25,7 @@ from pathlib import Path
 
 from backends.base import BackendError
 from backends.counted import CountedFile, OnBytes
+from backends.files import copy
 
 RECORD = "snapshot.json"
 STATE = "state"
@@ -439,7 +440,7 @@ def link(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
             raise
-        shutil.copyfile(source, target)
+        copy(source, target)
 
 
 def _alive(pid: int) -> bool:

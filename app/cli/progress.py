@@ -7,8 +7,10 @@ import sys
 import threading
 import time
 
+from app.cli.errors import warn
 from app.cli.plain import moving
 from app.cli.text import duration, harmless
+from backends.base import WARNING
 
 TICK = 0.1
 """Seconds between two drawings."""
@@ -28,6 +30,8 @@ class Progress:
         self._what = what
         self._detail = ""
         self._phase = ""
+        self._warnings: list[str] = []
+        """Told when the line is gone."""
         self._terminal = moving()
         self._began = time.monotonic()
         self._over = threading.Event()
@@ -42,9 +46,14 @@ class Progress:
         self._over.set()
         if self._terminal:
             self._thread.join()
+        for warning in dict.fromkeys(self._warnings):
+            warn(harmless(warning))
 
     def phase(self, phase: str, detail: str = "") -> None:
         """Tell a phase; fits ``backends.base.PhaseSink``."""
+        if phase == WARNING:
+            self._warnings.append(detail)
+            return
         self._detail = harmless(f"{phase} {detail}".strip()).replace("\n", " ")
         if not self._terminal and phase != self._phase:
             print(f"{self._what}: {self._detail}", file=sys.stderr, flush=True)

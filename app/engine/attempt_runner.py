@@ -18,7 +18,7 @@ from app.engine.putting_away import put_away
 from app.engine.stepping import Steps
 from app.engine.steps import Session
 from app.engine.watched import WatchedMachine
-from backends.base import BackendError, Machine, MachineRequest, MachineState
+from backends.base import WARNING, BackendError, Machine, MachineRequest, MachineState
 
 FORKED = "fork of "
 """How a backend's detail of ``booting`` begins for a machine that resumes instead."""
@@ -184,6 +184,9 @@ class AttemptRunner:
 
     def _on_boot(self, machine: Machine, watch: ConsoleWatch) -> Callable[[str, str], None]:
         def tell(phase: str, detail: str) -> None:
+            if phase == WARNING:
+                self._emit(Notice(level="warning", message=f"{self._name}: {detail}"))
+                return
             if detail.startswith(FORKED) and self._origin == "boot":
                 self._origin = "fork"
             elif phase == Phase.BOOTING and self._origin == "fork":

@@ -70,6 +70,7 @@ class QemuCore:
         self._verdict: accelerators.Verdict | None = None
         self._tsc_khz: int | None = None
         self._binary = ""
+        self._failed_templates: dict[str, float] = {}
         self._deciding = asyncio.Lock()
 
     async def ready(self) -> accelerators.Verdict:
@@ -173,7 +174,8 @@ class QemuCore:
         parts = assemble(held, launch, self.surroundings(request.boot_timeout))
         if not template or self.templates is None or request.cold:
             return QemuMachine(parts)
-        return QemuMachine(parts, Template(self, self.templates, parts, request, backend, image.digest))
+        origin = Template(self, self.templates, parts, request, backend, image.digest, self._failed_templates)
+        return QemuMachine(parts, origin)
 
     def _no_room(self, error: OSError | BackendError) -> BackendError:
         if isinstance(error, BackendError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from qemu.qmp import QMPError
 
 from backends.base import BackendError, MachineState
+from backends.files import move
 from backends.qemu import disks, migration, monitor, transfer, waking
 from backends.qemu.parts import Parts
 from backends.snapshots import RAM, STATE, SnapshotRecord, SnapshotStore
@@ -104,7 +105,7 @@ async def save_template(parts: Parts, store: SnapshotStore, name: str) -> None:
         await parts.process.kill()
         ram = parts.folder / RAM
         ram.chmod(0o400)
-        ram.rename(folder / RAM)
+        await asyncio.to_thread(move, ram, folder / RAM)
         await asyncio.to_thread(_lay, parts, folder, name, parts.held.record.layers, version)
 
 

@@ -28,9 +28,8 @@ async def start(parts: Parts, template: Template | None, say: PhaseSink) -> None
     Raises:
         BackendError: the guest does not come up.
     """
-    if template is not None:
+    if template is not None and await template.lay(say):
         try:
-            await template.lay(say)
             await _resume(parts, say, "fork of a template")
             return
         except BackendError:
@@ -39,7 +38,7 @@ async def start(parts: Parts, template: Template | None, say: PhaseSink) -> None
             await parts.channels.hang_up()
             await asyncio.to_thread(template.forget)
             parts.held.update(state=MachineState.CREATED, process=None)
-    elif (parts.folder / furnish.RESUME_STATE).exists():
+    elif template is None and (parts.folder / furnish.RESUME_STATE).exists():
         await _resume(parts, say, f"fork of {parts.held.record.parent}")
         return
     await boot(parts, say)

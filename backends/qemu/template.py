@@ -11,10 +11,12 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import Protocol
 
-from backends.base import MachineRequest, PhaseSink
+from backends.base import WARNING, BackendError, MachineRequest, PhaseSink
+from backends.files import make_room
 from backends.qemu import furnish, saving
 from backends.qemu.argv import LaunchSpec, MachineType, cpu_model, kernel_arguments
 from backends.qemu.parts import Parts
@@ -23,6 +25,10 @@ from backends.store import held
 
 FORMAT = 3
 """Raised when templates of an older vmbench must not be used."""
+
+
+AGAIN_AFTER = 60.0
+"""Seconds until a template that could not be had is tried again; each try boots one machine more."""
 
 
 class Origin(Protocol):
@@ -74,6 +80,7 @@ class Template:
         request: What was asked for.
         backend: The backend's name.
         image_digest: Digest of the image.
+        failed: When templates could not be had, in monotonic seconds by their names; shared by all machines.
     """
 
     def __init__(
@@ -84,7 +91,9 @@ class Template:
         request: MachineRequest,
         backend: str,
         image_digest: str,
+        failed: dict[str, float],
     ) -> None:
+        self._failed = failed
         self._maker = maker
         self._store = store
         self._machine = machine
@@ -92,20 +101,42 @@ class Template:
         self._backend = backend
         self.name = key(machine.launch, image_digest, request.disk)
 
-    async def lay(self, say: PhaseSink) -> None:
+    async def lay(self, say: PhaseSink) -> bool:
         """Have the template, making it if there is none or a damaged one, and lay it into the folder.
 
-        Raises:
-            BackendError: it cannot be made.
+        Returns:
+            Whether that worked; where it did not, the machine boots, and whoever waits is told why, once.
         """
-        if not await asyncio.to_thread(self._usable):
-            self._store.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = self._store.root / f".{self.name}.lock"
-            say("booting", "waiting for a template")
-            async with held(lock, "make a template", timeout=self._request.boot_timeout):
-                if not await asyncio.to_thread(self._usable):
-                    await self._make(say)
-        await asyncio.to_thread(self._take_over)
+        try:
+            if not await asyncio.to_thread(self._usable) and not await self._made(say):
+                return False
+            await asyncio.to_thread(self._take_over)
+        except (BackendError, OSError) as error:
+            self._failed[self.name] = time.monotonic()
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(furnish.clear_resume, self._machine.folder)
+            say(WARNING, f"no template can be forked, so machines boot: {_why(error)}")
+            return False
+        return True
+
+    async def _made(self, say: PhaseSink) -> bool:
+        """Make the template, or wait until somebody has; return whether it is there."""
+        if self._failed_lately():
+            return False
+        self._store.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = self._store.root / f".{self.name}.lock"
+        say("booting", "waiting for a template")
+        async with held(lock, "make a template", timeout=self._request.boot_timeout):
+            if await asyncio.to_thread(self._usable):
+                return True
+            if self._failed_lately():
+                return False
+            await self._make(say)
+        return True
+
+    def _failed_lately(self) -> bool:
+        failed = self._failed.get(self.name)
+        return failed is not None and time.monotonic() - failed < AGAIN_AFTER
 
     def _usable(self) -> bool:
         try:
@@ -131,10 +162,19 @@ class Template:
 
     def distrust(self) -> None:
         """Discard the template. Blocking, shortly."""
-        with contextlib.suppress(SnapshotError):
+        with contextlib.suppress(SnapshotError, OSError):
             self._store.remove(self.name)
 
     def forget(self) -> None:
         """Discard the template and what was laid of it. Blocking, shortly."""
         self.distrust()
         furnish.clear_resume(self._machine.folder)
+
+
+def _why(error: BackendError | OSError) -> str:
+    if isinstance(error, BackendError):
+        said, remedy = error.message, error.remedy
+    else:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        said, remedy = f"{where}{error.strerror or error}", make_room(error)
+    return f"{said} (try: {remedy})" if remedy else said

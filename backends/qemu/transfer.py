@@ -63,9 +63,12 @@ def take_over(folder: Path, machine: str, snapshot: SnapshotRecord, source: Path
     Raises:
         BackendError: there is no room for them.
     """
+    # The largest comes first: where it has no room, the folder is as it was.
+    furnish.clear_resume(folder)
+    if snapshot.with_ram:
+        furnish.lay_resume(folder, source)
     for stale in (furnish.KERNEL, furnish.INITRAMFS):
         (folder / stale).unlink(missing_ok=True)
-    furnish.clear_resume(folder)
     for old in folder.glob("disk-*.qcow2"):
         old.unlink()
     furnish.lay_boot_files(folder, source / furnish.KERNEL, source / furnish.INITRAMFS)
@@ -76,7 +79,6 @@ def take_over(folder: Path, machine: str, snapshot: SnapshotRecord, source: Path
     if layers:
         layers = (disks.overlay(folder, layers[0]), *layers)
     if snapshot.with_ram:
-        furnish.lay_resume(folder, source)
         furnish.lay_console(source, folder)
     return {
         "state": MachineState.CREATED,

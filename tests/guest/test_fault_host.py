@@ -100,3 +100,25 @@ def test_a_machine_outlives_a_full_disk_of_all_that_vmbench_keeps(disk: Path, us
     assert user.run("exec", machine, "--", "echo", "lives").stdout == "lives\n"
     user.run("rm", "-y", machine)
     assert user.run("snapshot", "list", "--json").stdout.strip() in ("[]", '{"snapshots": []}')
+
+
+@pytest.mark.parametrize("disk", [400], indirect=True)
+def test_templates_on_another_file_system_are_forked_and_a_full_one_costs_only_them(
+    disk: Path, user: User
+) -> None:
+    templates = Path(user.environ["VMBENCH_STATE"]) / "templates"
+    templates.unlink()
+    templates.symlink_to(disk)
+    filler = fill(disk)
+    done = user.run("up")
+    booted = done.stdout.strip()
+    assert "warning: no template can be forked, so machines boot: " in done.stderr
+    assert "No space left" in done.stderr and "free some disk space" in done.stderr
+    assert list(disk.iterdir()) in ([filler], [*disk.glob(".*.lock"), filler])
+    assert [record.id for record in user.store.records()] == [booted], "nothing is left of what was tried"
+    filler.unlink()
+    done = user.run("up")
+    forked = done.stdout.strip()
+    assert "warning" not in done.stderr and len(list(disk.glob("*/ram"))) == 1
+    for machine in (booted, forked):
+        assert user.run("exec", machine, "--", "hostname").stdout == f"{machine}\n"

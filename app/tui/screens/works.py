@@ -14,7 +14,7 @@ from app.tui.faults import Contained
 from app.tui.messages import explain
 from app.tui.screens.filtered import FilteredScreen
 from app.tui.screens.polled import PolledScreen
-from backends.base import BackendError
+from backends.base import WARNING, BackendError
 
 TICK = 0.5
 """Seconds between two drawings of what goes on."""
@@ -36,11 +36,16 @@ class Work:
         self.subjects = frozenset(subjects)
         self.began = began
         self.detail = ""
+        self.warnings: list[str] = []
+        """What went wrong on the way, told when it is done."""
         self.worker: Worker[None] | None = None
 
     def phase(self, phase: str, detail: str = "") -> None:
         """Tell how far it is; fits ``backends.base.PhaseSink``, from any thread."""
-        self.detail = f"{phase} {detail}".strip()
+        if phase == WARNING:
+            self.warnings.append(detail)
+        else:
+            self.detail = f"{phase} {detail}".strip()
 
     def bytes(self, done: int, total: int) -> None:
         """Tell how far it is; fits ``backends.counted.OnBytes``, from any thread."""
@@ -137,6 +142,8 @@ class WorkScreen(PolledScreen, FilteredScreen):
             self.works.remove(work)
             if self.is_running:
                 self.works_changed()
+                for warning in dict.fromkeys(work.warnings):
+                    self.notify(warning, severity="warning", timeout=10, markup=False)
 
     def do_each(
         self,
