@@ -28,8 +28,8 @@ _LOOK = 0.1
 """Seconds between two looks whether to stop."""
 _MOST = 4096
 _LONGEST_MARK = len("\x1b[200~") - 1
-_ESCAPE = re.compile("\x1b(?=[^A-Za-z\x1b[\\]\x80-\U0010ffff]|[^\x1b[\\]]\x1b)")
-"""An escape before what begins no sequence; before a letter it is the alt key, which sends the same."""
+_ESCAPE = re.compile("\x1b(?=[^A-Za-z\x1b[\\]\x80-\U0010ffff]|[^\x1b[\\]]\x1b|[^\x1b[\\]NOPX^_].)", re.DOTALL)
+"""An escape before what begins no sequence; before a letter alone it is the alt key, which sends the same."""
 
 
 @lru_cache(1)

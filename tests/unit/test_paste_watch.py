@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from textual import events
 from textual._xterm_parser import XTermParser
@@ -40,6 +40,8 @@ TYPED = st.lists(
 
 
 @given(TYPED)
+@example(["\x1b", "x", ":wq\r", "\x1b"])
+@example(["\x1b", *"a line that is longer than sequences are"])
 def test_a_program_gets_what_was_typed_at_once(keys) -> None:
     text = "".join([*keys, "."])  # the parser waits after an escape, so that none is the last
     parser = XTermParser()
