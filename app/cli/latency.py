@@ -73,21 +73,31 @@ class TerminalSize(click.ParamType[tuple[int, int]]):
 @click.option(
     "--against", metavar="NAMES", default="", help="Others to measure in turn: tmux,ssh,screen,bash."
 )
-@click.option("--keys", type=click.IntRange(1, 100_000), help="Keys of each; 200, for gap 1000.")
-@click.option("--rate", type=click.FloatRange(0.1, 200), default=20.0, help="Keys a second on average: 20.")
+@click.option("--keys", type=click.IntRange(1, 100_000), metavar="N", help="Keys of each; 200, for gap 1000.")
+@click.option(
+    "--rate", type=click.FloatRange(0.1, 200), metavar="X", default=20.0, help="Keys a second on average: 20."
+)
 @click.option("--size", type=TerminalSize(), default="200x50", show_default=True, help="The terminal's size.")
-@click.option("--seed", type=int, help="Of the moments; told in the result.")
-@click.option("--floods", type=click.IntRange(0, 32), default=0, help="Flooding panes beside it.")
+@click.option("--seed", type=int, metavar="N", help="Of the moments; told in the result.")
+@click.option(
+    "--floods", type=click.IntRange(0, 32), metavar="N", default=0, help="Flooding panes beside it."
+)
 @click.option(
     "--load",
     type=click.Choice(("none", "burn", "flood", "both")),
     default="none",
     help="What guests do meanwhile: burn their vCPUs, flood their consoles, both.",
 )
-@click.option("--guests", type=click.IntRange(1, 64), default=1, help="Guests of --load: 1.")
-@click.option("--vcpus", type=click.IntRange(1, 64), default=1, help="Processors of each of them: 1.")
+@click.option("--guests", type=click.IntRange(1, 64), metavar="N", default=1, help="Guests of --load: 1.")
 @click.option(
-    "--burners", type=click.IntRange(0, 64), default=0, help="Programs that burn this host's cores."
+    "--vcpus", type=click.IntRange(1, 64), metavar="N", default=1, help="Processors of each of them: 1."
+)
+@click.option(
+    "--burners",
+    type=click.IntRange(0, 64),
+    metavar="N",
+    default=0,
+    help="Programs that burn this host's cores.",
 )
 @options.isolation
 @click.option(

@@ -38,7 +38,9 @@ Keys: space pauses, ← → leap 5 seconds, ↑ ↓ change the speed, . steps,
 
 @click.command("play", epilog=EPILOG)
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@click.option("--speed", type=click.FloatRange(0.01, 1000), default=1.0, help="How fast time goes.")
+@click.option(
+    "--speed", type=click.FloatRange(0.01, 1000), metavar="X", default=1.0, help="How fast time goes."
+)
 @click.option("--idle-limit", type=click.FloatRange(0), metavar="SECONDS", help="Cut longer pauses to this.")
 @click.option("--start", type=click.FloatRange(0), metavar="SECONDS", default=0.0, help="Begin later.")
 @click.option("--markers", is_flag=True, help="Only list the markers.")

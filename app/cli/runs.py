@@ -27,7 +27,9 @@ HEAD = ("RUN", "WHEN", "HOW", "PASSED", "FAILED", "ERROR", "SKIPPED", "TIME", "K
 
 
 @click.group("runs", epilog=EPILOG, invoke_without_command=True)
-@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="How many; 0 for all.")
+@click.option(
+    "--limit", type=click.IntRange(0), metavar="N", default=20, show_default=True, help="How many; 0 for all."
+)
 @options.plain
 @options.json_output
 @click.pass_context

@@ -23,7 +23,14 @@ kept machines, snapshots and runs are shared. Closing a window ends its runs, as
 
 
 @click.command("serve", epilog=EPILOG)
-@click.option("--port", type=click.IntRange(0, 65535), default=8023, show_default=True, help="0 for any.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    default=8023,
+    show_default=True,
+    help="0 for any.",
+)
 @options.where
 def command(port: int, registry: str | None, project: str | None) -> int:
     """Show the workbench in a browser on this host."""

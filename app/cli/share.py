@@ -54,7 +54,7 @@ def command() -> None:
 @click.option("--force", is_flag=True, help="Replace what the guest's folder holds.")
 @options.json_output
 def attach(machine: str, folders: str, force: bool, as_json: bool) -> int:
-    """Copy a folder into a machine and remember it; ``share MACHINE HOST:GUEST`` is short for it."""
+    """Copy a folder into a machine and remember it; share MACHINE HOST:GUEST is short for it."""
     from app.cli.bench import Bench, act
     from backends.share import Shares, parse
 

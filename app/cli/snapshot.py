@@ -197,7 +197,7 @@ def _refuse_running(machine: MachineRecord, name: str, *, asked: bool) -> None:
     "  vmbench snapshot fork -n 8 --json installed\n",
 )
 @click.argument("name", type=SnapshotName())
-@click.option("-n", "number", type=click.IntRange(1, 100), default=1, help="How many, at once.")
+@click.option("-n", "number", type=click.IntRange(1, 100), metavar="N", default=1, help="How many, at once.")
 @click.option("--label", metavar="TEXT", default="", help="What they are for, shown in lists.")
 @options.isolation
 @options.plain

@@ -21,12 +21,14 @@ The machine stays until vmbench rm removes it. Interrupted, up removes what it m
 @click.command("up", epilog=EPILOG)
 @click.argument("image", default="tiny", metavar="[IMAGE]")
 @click.option("--backend", metavar="NAME", help="Backend to make it on.")
-@click.option("--cpus", type=click.IntRange(1, 256), default=1, show_default=True, help="Processors.")
+@click.option(
+    "--cpus", type=click.IntRange(1, 256), metavar="N", default=1, show_default=True, help="Processors."
+)
 @click.option("--memory", type=Size(), default="256M", show_default=True, help="Memory.")
 @click.option("--disk", type=Size(), help="Size of a scratch disk; without it there is none.")
 @click.option("--label", "--name", metavar="TEXT", default="", help="What it is for, shown in lists.")
 @click.option("--cold", is_flag=True, help="Boot, even if there is a template to fork.")
-@click.option("-n", "number", type=click.IntRange(1, 100), default=1, help="How many, at once.")
+@click.option("-n", "number", type=click.IntRange(1, 100), metavar="N", default=1, help="How many, at once.")
 @options.isolation
 @options.json_output
 def command(
