@@ -6,10 +6,12 @@ from app.engine.events import StepFinished, StepStarted
 from app.tui import demo
 from app.tui.app import Workbench
 from app.tui.replay import ReplayEngine
+from app.tui.screens.choices import Choose
 from app.tui.screens.dialogs import Confirm
 from app.tui.screens.run import RunScreen
 from app.tui.screens.terminal import TerminalScreen
 from app.tui.screenshots import until
+from app.tui.terminals import TerminalOptions
 from tests import waiting
 from tests.tui.local_guest import Guest, text
 
@@ -17,7 +19,7 @@ from tests.tui.local_guest import Guest, text
 async def test_a_kept_machine_is_walked_into_and_let_go(tmp_path) -> None:
     engine = ReplayEngine(demo.registry(), record=demo.record(tmp_path), folder=tmp_path, released=None)
     guest = Guest()
-    app = Workbench(engine)
+    app = Workbench(engine, terminals=TerminalOptions(recordings=tmp_path / "casts"))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.rows.registry is not None)
         await pilot.press("R")
@@ -38,6 +40,20 @@ async def test_a_kept_machine_is_walked_into_and_let_go(tmp_path) -> None:
         await waiting.until(lambda: "guest#" in text(pane), "a prompt")
         await pilot.press(*"echo qt?", "enter")
         await waiting.until(lambda: "\nqt?" in text(pane), "an echo")
+        # What follows the prefix key also leads to the workbench's own places and recordings.
+        terminals = app.screen
+        await pilot.press("ctrl+g", "R")
+        await waiting.until(lambda: pane.recorder is not None, "a recording")
+        await pilot.press("ctrl+g", "R")
+        await waiting.until(lambda: pane.recorder is None, "the end of it")
+        await pilot.press("ctrl+g", "P")
+        await waiting.until(lambda: isinstance(app.screen, Choose), "the recordings")
+        await pilot.press("escape")
+        await waiting.until(lambda: app.screen is terminals, "the terminals")
+        await pilot.press("ctrl+g", "1")
+        await waiting.until(lambda: app.place == "tests", "the place of tests")
+        await pilot.press("3")
+        await waiting.until(lambda: app.screen is terminals, "the terminals")
         await pilot.press("ctrl+g", "d")
         await waiting.until(lambda: isinstance(app.screen, Confirm), "a question")
         await pilot.press("y")

@@ -113,7 +113,7 @@ class TerminalRoom(Panes):
             "record": self.recorded.toggle,
             "mark": self.recorded.ask_to_mark,
             "new_test": self._new_test,
-            "play": lambda pane: self._play(),
+            "play": lambda pane: self._ask_app("recordings"),
             "close": self.ask_to_close,
             "help": lambda pane: self._help(),
             "leave": lambda pane: self.post_message(self.LeaveAsked()),
@@ -209,9 +209,7 @@ class TerminalRoom(Panes):
         action = self._actions.get(self._named().get(key, ""))
         if action is not None:
             action(pane)
-        elif key.isdecimal() and len(key) == 1:
-            self.app.call_later(self.app.run_action, f"go_digit('{key}')")
-        else:
+        elif not (key.isdecimal() and len(key) == 1 and self._ask_app("go_digit", key)):
             name = prefix_name(self._prefix)
             self.notify(f"No such key after {name}; {name} ? lists them.", severity="warning")
 
@@ -235,8 +233,11 @@ class TerminalRoom(Panes):
     def _help(self) -> None:
         self.app.push_screen(Help("Terminals", PURPOSE, [("After the prefix key", "terminal")]))
 
-    def _play(self) -> None:
-        self.app.call_later(self.app.run_action, "app.recordings")
+    def _ask_app(self, action: str, *parameters: str) -> bool:
+        """Have the app do an action of its own, if it has it."""
+        # run as an action it would be refused: no key leads to one while a terminal has the focus
+        method = getattr(self.app, f"action_{action}", None)
+        return method is not None and self.app.call_later(method, *parameters)
 
     # what else a pane can show
 
