@@ -185,14 +185,17 @@ class LogFile:
 
     def piece(self, place: int, first: int, limit: int) -> Piece | None:
         """Return complete lines from byte ``place`` on, which is where line ``first`` begins."""
+        if limit > BLOCK:
+            limit += -(place + limit) % BLOCK  # up to where newlines are counted already
         data = self.read(place, limit)
         end = data.rfind(b"\n") + 1
         if end:
             cut = place + end
-            index = cut // BLOCK
+            index, beyond = divmod(place + len(data), BLOCK)
             begin = index * BLOCK
-            if begin >= place:
-                lines = self._starts[index] + data.count(b"\n", begin - place, end) - first
+            if begin >= place:  # of what is behind the boundary or the last newline, none is in the piece
+                counted = data.count(b"\n", begin - place, end) if beyond else 0
+                lines = self._starts[index] + counted - first
             else:
                 lines = data.count(b"\n", 0, end)
             return Piece(data=data[:end], lines=lines, after=cut)
@@ -256,11 +259,10 @@ class LogFile:
         self._tail = (self._tail + data[-_PRINT:])[-_PRINT:]
         position = 0
         while position < len(data):
-            room = BLOCK - self.size % BLOCK
-            part = data[position : position + room]
-            self._newlines += part.count(b"\n")
-            self.size += len(part)
-            position += len(part)
+            part = min(BLOCK - self.size % BLOCK, len(data) - position)
+            self._newlines += data.count(b"\n", position, position + part)
+            self.size += part
+            position += part
             if self.size % BLOCK == 0:
                 self._starts.append(self._newlines)
         self._ends_open = not data.endswith(b"\n")

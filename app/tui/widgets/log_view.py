@@ -265,23 +265,20 @@ class LogView(StillScroll, can_focus=True):
             if not more or time.thread_time() > deadline:
                 break
         opening = more and taken >= BACKLOG
-        before = (self.finder and self.finder.count, self.sieve and self.sieve.rows)
+        before = self.sieve and self.sieve.rows
         searching = False
         for matches in (self.sieve, self.finder, self._marker):
             while matches is not None and (again := matches.advance()):
                 if time.thread_time() > deadline:
                     searching = searching or again
                     break
-        changed = before != (self.finder and self.finder.count, self.sieve and self.sieve.rows)
-        if grown or (changed and self.sieve):
+        if grown or before != (self.sieve and self.sieve.rows):
             self._due = True
         if self._due or self._content_width() > self.virtual_size.width:
             now = time.perf_counter()
             if not (opening or searching) or now - self._drawn_at > DRAWN:
                 self._due, self._drawn_at = False, now
                 self._resized()
-        elif changed:
-            self.refresh()
         self._go_where_asked(searching or more)
         if self._marked is not None and self._marker is not None and not searching and not more:
             told, self._marked = self._marked, None
@@ -474,12 +471,20 @@ class LogView(StillScroll, can_focus=True):
         """
         if pattern is not None:
             pattern.check()
+        marked = self.finder is not None
         self._painter.forget()
         self._hit = None
         self.finder = Matches(self.source, pattern) if pattern and self.source else None
         self._jump = self.finder is not None
         self._work()
-        self.refresh()
+        if marked or (pattern is not None and self._is_seen(pattern)):
+            self.refresh()
+
+    def _is_seen(self, pattern: Pattern) -> bool:
+        try:
+            return bool(pattern.lines(self.visible_text().encode()))
+        except (IndexError, LineGone):
+            return True
 
     def keep_only(self, pattern: Pattern | None) -> None:
         """Show only lines that match, and those around them; nothing shows all again.
