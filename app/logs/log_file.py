@@ -259,10 +259,10 @@ class LogFile:
         self._tail = (self._tail + data[-_PRINT:])[-_PRINT:]
         position = 0
         while position < len(data):
-            part = min(BLOCK - self.size % BLOCK, len(data) - position)
-            self._newlines += data.count(b"\n", position, position + part)
-            self.size += part
-            position += part
+            step = min(BLOCK - self.size % BLOCK, len(data) - position)
+            self._newlines += data.count(b"\n", position, position + step)
+            self.size += step
+            position += step
             if self.size % BLOCK == 0:
                 self._starts.append(self._newlines)
         self._ends_open = not data.endswith(b"\n")
