@@ -27,6 +27,7 @@ from backends.names import ID_PATTERN, random_id
 from backends.process import ProcessIdentity, this_process
 
 RECORD = "machine.json"
+CONSOLE_LOG = "console.log"
 LOCK = "lock"
 OPERATION = "operation.lock"
 LOCK_GRACE = 2.0
@@ -64,6 +65,8 @@ class MachineRecord:
     """The vmbench that made it."""
     process: ProcessIdentity | None = None
     """The guest's process."""
+    console_start: int = 0
+    """Bytes of its console that are of before its last start, or reboot that somebody asked for."""
     ssh_port: int | None = None
     parent: str = ""
     """Snapshot it was forked from or restored to; empty if it was booted."""

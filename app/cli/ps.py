@@ -45,10 +45,20 @@ def command(show_all: bool, as_config: bool, as_json: bool) -> int:
     if as_config:
         print(config_of(store.root, records), end="")
     elif as_json:
-        print(json.dumps([_document(store.root, r) for r in records], indent=1))
+        panics = _panics(store.root, records)
+        print(json.dumps([_document(store.root, r, panics[r.id]) for r in records], indent=1))
     else:
         _print(store.root, records, len(found) - len(records))
     return 0
+
+
+def _panics(root: Path, records: Sequence[MachineRecord]) -> dict[str, str]:
+    """Return why kernels panicked, by the machines' ids; empty where they did not."""
+    from backends.panics import Panics
+    from backends.store import CONSOLE_LOG
+
+    looked = Panics()
+    return {r.id: looked.of(root / r.id / CONSOLE_LOG, r.console_start) if r.pid else "" for r in records}
 
 
 def ssh_of(root: Path, record: MachineRecord) -> str:
@@ -60,10 +70,11 @@ def ssh_of(root: Path, record: MachineRecord) -> str:
     return ssh_command(root / record.id, record.id, record.ssh_port)
 
 
-def _document(root: Path, r: MachineRecord) -> dict[str, object]:
+def _document(root: Path, r: MachineRecord, panic: str) -> dict[str, object]:
     return {
         "id": r.id,
         "state": r.state.value,
+        "panic": panic,
         "label": r.label,
         "run": r.run,
         "backend": r.backend,
@@ -90,11 +101,14 @@ def _print(root: Path, records: Sequence[MachineRecord], hidden: int) -> None:
             more if hidden else "no machines; vmbench up starts one, a run with --keep on-failure leaves some"
         )
         return
+    from backends.base import MachineState
+
     now = time.time()
+    panics = _panics(root, records)
     rows = [
         (
             r.id,
-            r.state.value,
+            "panicked" if panics[r.id] and r.state is MachineState.RUNNING else r.state.value,
             "yes" if r.keep else "no",
             f"{r.backend}/{r.accel}" if r.accel else r.backend,
             str(r.cpus),
@@ -108,6 +122,9 @@ def _print(root: Path, records: Sequence[MachineRecord], hidden: int) -> None:
     print(table(HEAD, rows))
     if hidden:
         print(more)
+    for name in (r.id for r in records if panics[r.id]):
+        print(f"{name}'s kernel panicked and starts anew, what was in its memory is lost: {panics[name]}")
+        print(f"  vmbench console {name} tells more")
     walks = [ssh for r in records if (ssh := ssh_of(root, r))]
     if walks:
         print("\nvmbench shell MACHINE walks in; so does plain ssh:")

@@ -24,16 +24,16 @@ from backends.base import (
     PhaseSink,
     WrongState,
 )
+from backends.panics import Panics
 from backends.process import this_process
 from backends.snapshots import SnapshotRecord, check_name
 from backends.states import require
-from backends.store import MachineRecord, MachineStore
+from backends.store import CONSOLE_LOG, MachineRecord, MachineStore
 from backends.wishes import wish, wish_of
 
 if TYPE_CHECKING:
     from app.engine.usage import Usage, UsageSampler
 
-CONSOLE = "console.log"
 UP = (MachineState.STARTING, MachineState.RUNNING, MachineState.PAUSED)
 
 
@@ -53,6 +53,8 @@ class MachineView:
     """Whether that is this one."""
     wish: bool | None = None
     """Whether somebody wants it kept, or removed, when its test is over."""
+    panic: str = ""
+    """Why its kernel panicked since it was started, if it did; it starts anew by itself then."""
 
     @property
     def id(self) -> str:
@@ -65,9 +67,14 @@ class MachineView:
         return self.record.state
 
     @property
+    def panicked(self) -> bool:
+        """Whether it runs, but its kernel panicked since it was started."""
+        return bool(self.panic) and self.state is MachineState.RUNNING
+
+    @property
     def console(self) -> Path:
         """The file its console is logged to."""
-        return self.folder / CONSOLE
+        return self.folder / CONSOLE_LOG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +250,7 @@ class Machines:
         self._images = images
         self._on_lost = on_lost
         self._sampler: UsageSampler | None = None
+        self._panics = Panics()
         self._forwards: dict[Forward, asyncio.Task[None]] = {}
 
     # what there is
@@ -265,6 +273,7 @@ class Machines:
             used_by=None if used is None else used.pid,
             ours=used is not None and used == this_process(),
             wish=None if used is None else wish_of(folder),
+            panic=self._panics.of(folder / CONSOLE_LOG, record.console_start) if pid else "",
         )
 
     def usage(self, machines: Iterable[MachineView]) -> Mapping[str, Usage]:

@@ -53,6 +53,7 @@ MACHINES = {
     MachineState.STOPPED: Sign("■", "stopped", "dim"),
     MachineState.DIED: Sign("✗", "died", "bad"),
 }
+PANICKED = Sign("!", "panicked", "bad")
 NEVER_RAN = Sign(" ", "never ran", "dim")
 BROKEN = Sign("⚠", "broken", "warn")
 RUNNING = Sign("▶", "running", "live")

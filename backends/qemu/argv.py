@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from backends.qemu import control, monitor
+from backends.store import CONSOLE_LOG as CONSOLE_LOG
 
 CONSOLE_SOCKET = "console.sock"
-CONSOLE_LOG = "console.log"
 
 MachineType = Literal["microvm", "q35"]
 

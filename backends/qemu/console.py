@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from backends.panics import PANIC
+
 POLL = 0.015
 """Seconds between looks at the file; the file tells nobody when it grows."""
 WINDOW = 1 << 20
 """Bytes searched at most before the end of what was read so far."""
-
-_PANIC = re.compile(rb"Kernel panic - not syncing: ([^\r\n]*)")
 
 
 def tail(log: Path, lines: int = 12) -> str:
@@ -33,12 +33,20 @@ def tail(log: Path, lines: int = 12) -> str:
     return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])
 
 
+def size(log: Path) -> int:
+    """Return how many bytes a console printed so far; 0 where there is no log."""
+    try:
+        return log.stat().st_size
+    except OSError:
+        return 0
+
+
 def panic(log: Path, start: int) -> str:
     """Return what the guest's kernel panicked of since byte ``start``; nothing if it did not."""
     try:
         with log.open("rb") as file:
             file.seek(start)
-            found = _PANIC.search(file.read(WINDOW))
+            found = PANIC.search(file.read(WINDOW))
     except OSError:
         return ""
     return found[1].decode(errors="replace").strip() if found else ""

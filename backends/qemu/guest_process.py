@@ -74,7 +74,7 @@ class GuestProcess:
         listening = [sockets.listen(folder, name) for name in SOCKETS]
         fds = [s.fileno() for s in listening]
         whole = dataclasses.replace(launch, qmp_fd=fds[0], control_fd=fds[1], console_fd=fds[2])
-        self._held.update(state=MachineState.STARTING)
+        self._held.update(state=MachineState.STARTING, console_start=console.size(self._console))
         command = ["nice", "-n", str(NICENESS), *argv(whole)]
         log = os.open(folder / QEMU_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
@@ -166,7 +166,7 @@ class GuestProcess:
             BackendError: the guest's kernel panicked meanwhile, or what ``wanted`` raises.
         """
         assert self._exit is not None
-        console_start = self._console.stat().st_size if self._console.exists() else 0
+        console_start = console.size(self._console)
         task = asyncio.ensure_future(wanted)
         try:
             await asyncio.wait({task, self._exit}, return_when=asyncio.FIRST_COMPLETED)

@@ -147,6 +147,7 @@ async def reboot(parts: Parts, guest: GuestChannel, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     before = await _boot_id(control)
     await guest.reset()
+    parts.held.update(console_start=console.size(parts.console_log))
     with contextlib.suppress(BackendError):
         await control.run("sync; reboot -f", timeout=0.5)
     try:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from backends.base import BackendError, MachineDied, MachineRequest, MachineState, MachineTimeout
+from backends.panics import Panics
 from backends.process import identify
 from backends.qemu.backend import QemuBackend
 from backends.qemu.machine import QemuMachine
@@ -83,6 +84,11 @@ async def test_a_guest_that_panics_says_so(boot: Boot) -> None:
     assert "vmbench: ready" in caught.value.detail or "panic" in caught.value.detail
     assert machine.state is MachineState.RUNNING
     assert (await machine.exec("echo again")).stdout == b"again\n"
+    # Whoever lists it is told, until somebody starts it anew.
+    panics = Panics()
+    assert panics.of(machine.console_log, machine.record.console_start) == "sysrq triggered crash"
+    await machine.reboot(timeout=200)
+    assert panics.of(machine.console_log, machine.record.console_start) == ""
 
 
 async def test_a_guest_that_hangs_is_given_up_at_the_deadline_and_stopped_by_force(boot: Boot) -> None:

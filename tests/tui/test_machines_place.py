@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from textual.widgets import Input, Static
 
@@ -72,6 +73,15 @@ async def test_what_is_listed_and_sampled() -> None:
         assert "%" not in lines[4]
         details = screen.query_one(Facts).text
         assert "root@127.0.0.1 port" in details and "gateway failed" in details
+        # A kernel that panicked started anew: the machine runs, and is not what it was.
+        api.views[0] = replace(api.views[0], panic="sysrq triggered crash")
+        screen.read()
+        await until(pilot, lambda: "! panicked" in row_text(screen, 0))
+        assert "sysrq triggered crash" in screen.query_one(Facts).text
+        await pilot.press("slash", *"panicked", "enter")
+        await until(pilot, lambda: screen.machine_list.count == 1)
+        await pilot.press("escape")
+        await until(pilot, lambda: screen.machine_list.count == 7)
         # Fifty more: only those in view are sampled, and the one under the cursor.
         api.views += [demo_machines.machine(f"extra-{chr(97 + i % 26)}{i}") for i in range(50)]
         screen.read()

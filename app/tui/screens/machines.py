@@ -22,7 +22,7 @@ from app.tui.widgets.facts import Fact, Facts
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import LineList
 from app.tui.widgets.log_view import LogView
-from app.tui.widgets.machine_list import MachineList, matches
+from app.tui.widgets.machine_list import MachineList, matches, state_sign
 from app.tui.widgets.places_bar import PlacesBar
 from app.tui.widgets.still import StillText
 from backends.base import BackendError
@@ -245,8 +245,12 @@ class MachinesScreen(MachineActions, PanedScreen):
 
     def _facts(self, view: MachineView) -> list[Fact]:
         record, usage = view.record, self.machine_list.usage.get(view.id)
-        sign = signs.MACHINES[view.state]
+        sign = state_sign(view)
         found = [Fact("state", f"{sign.glyph} {sign.word}", sign.tone)]
+        if view.panic:
+            found.append(
+                Fact("panic", f"{view.panic}; it starts anew, what was in its memory is lost", "bad")
+            )
         if record.label:
             found.append(Fact("for", record.label))
         if view.used_by is not None:

@@ -33,9 +33,22 @@ def matches(view: MachineView, words: str) -> bool:
     """Whether every word occurs in what the list says of a machine; a word after ``-`` must not."""
     record = view.record
     text = " ".join(
-        (view.id, view.state, record.label, record.backend, record.image, record.parent, owner(view))
+        (
+            view.id,
+            state_sign(view).word,
+            record.label,
+            record.backend,
+            record.image,
+            record.parent,
+            owner(view),
+        )
     )
     return fits(text, words)
+
+
+def state_sign(view: MachineView) -> signs.Sign:
+    """Return what a machine is doing; one whose kernel panicked runs, but lost what was in its memory."""
+    return signs.PANICKED if view.panicked else signs.MACHINES[view.state]
 
 
 class MachineList(LineList):
@@ -126,7 +139,7 @@ class MachineList(LineList):
         """Return the cells of a row."""
         view = self.views[index]
         record, usage = view.record, self.usage.get(view.id)
-        sign = signs.MACHINES[view.state]
+        sign = state_sign(view)
         doing = self.doing.get(view.id)
         marked = view.id in self.marked
         yield Cell(f" {signs.MARKED if marked else signs.UNMARKED} ", "accent" if marked else "dim")

@@ -99,6 +99,26 @@ def test_up_keeps_a_machine_and_prints_its_id(bench: Bench) -> None:
     assert (row["id"], row["keep"], row["state"]) == (name, True, "running")
 
 
+def test_a_machine_whose_kernel_panicked_is_listed_as_that(bench: Bench) -> None:
+    name, other = bench.up(), bench.up()
+    guest = subprocess.Popen(["sleep", "600"])  # stands for both QEMUs
+    try:
+        for machine in (name, other):
+            bench.backend.store.change(machine, process=identify(guest.pid))
+        with bench.machine(name).console_log.open("ab") as console:
+            console.write(b"[ 9.1] Kernel panic - not syncing: sysrq triggered crash\r\n")
+        rows = {row["id"]: row for row in json.loads(bench.call("ps", "--json").out)}
+        assert (rows[name]["state"], rows[name]["panic"]) == ("running", "sysrq triggered crash")
+        assert rows[other]["panic"] == ""
+        listed = bench.call("ps").out
+        states = {words[0]: words[1] for line in listed.splitlines() if len(words := line.split()) > 1}
+        assert (states[name], states[other]) == ("panicked", "running")
+        assert f"{name}'s kernel panicked" in listed and f"vmbench console {name} tells more" in listed
+    finally:
+        guest.kill()
+        guest.wait()
+
+
 def test_up_of_several_prints_them_all(bench: Bench) -> None:
     assert len(bench.call("up", "-n", "3").out.split()) == 3
     document = json.loads(bench.call("up", "--json").out)
