@@ -8,6 +8,7 @@ from textual import events
 from textual.screen import Screen
 
 from app.tui.faults import Contained
+from app.tui.frugal import FrugalCompositor
 
 if TYPE_CHECKING:
     from app.tui.app import Workbench
@@ -28,6 +29,10 @@ class VmScreen(Contained, Screen[None]):
     """Headings, each with the scope of keys that the help lists below it."""
 
     _was_hidden = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor = FrugalCompositor()
 
     def _on_screen_suspend(self) -> None:
         self._was_hidden = True

@@ -209,18 +209,17 @@ class LineList(StillScroll, can_focus=True):
         """Draw one line of the view."""
         width = self.view.width
         index = round(self.scroll_y) + y
-        base = self.rich_style
+        base = self.tone("plain")
         if index >= self._count:
             return Strip.blank(width, base)
         if index != self.cursor:
-            return self.row_strip(index, width, Style(bgcolor=base.bgcolor))
+            return self.row_strip(index, width, _over(base))
         if self.app.has_class(theme.FEW_COLOURS):
             # A background of its own may be that of the other rows.
             sign = theme.CURSOR_WITHOUT_COLOURS if self.has_focus else theme.IDLE_WITHOUT_COLOURS
-            return self.row_strip(index, width, Style(bgcolor=base.bgcolor) + sign)
+            return self.row_strip(index, width, _over(base) + sign)
         name = "cursor" if self.has_focus else "cursor-idle"
-        background = self.get_component_rich_style(f"line--{name}")
-        return self.row_strip(index, width, Style(bgcolor=background.bgcolor))
+        return self.row_strip(index, width, _over(self.get_component_rich_style(f"line--{name}")))
 
     def row_strip(self, index: int, width: int, background: Style) -> Strip:
         """Draw row ``index`` over ``background``."""
@@ -231,6 +230,8 @@ class LineList(StillScroll, can_focus=True):
         except Exception as error:
             self.app.post_message(PaneBroke(error))
             cells = [Cell(f" this row cannot be drawn: {type(error).__name__}", "warn")]
+        # A reversed row is of one colour: tones would make a patchwork of it.
+        plain = bool(background.reverse)
         for cell in cells:
             if used >= width:
                 break
@@ -238,14 +239,14 @@ class LineList(StillScroll, can_focus=True):
             text = cell.text
             if used + length > width:
                 text, length = fit(text, width - used), width - used
-            # A reversed row is of one colour: tones would make a patchwork of it.
-            style = self.tone("plain" if background.reverse else cell.tone) + background
-            if cell.bold:
-                style += _BOLD
-            segments.append(Segment(text, style))
+            style = _styled(self.tone("plain" if plain else cell.tone), background, cell.bold)
+            if segments and segments[-1].style is style:
+                segments[-1] = Segment(segments[-1].text + text, style)
+            else:
+                segments.append(Segment(text, style))
             used += length
         if used < width:
-            segments.append(Segment(" " * (width - used), self.tone("plain") + background))
+            segments.append(Segment(" " * (width - used), _styled(self.tone("plain"), background, False)))
         return Strip(segments, width)
 
     # keys and mouse
@@ -306,3 +307,15 @@ class LineList(StillScroll, can_focus=True):
 
 
 _BOLD = Style(bold=True)
+
+
+@lru_cache(maxsize=64)
+def _over(style: Style) -> Style:
+    """Return only the background of a style."""
+    return Style(bgcolor=style.bgcolor)
+
+
+@lru_cache(maxsize=512)
+def _styled(tone: Style, background: Style, bold: bool) -> Style:
+    """Return a tone over a background."""
+    return tone + background + _BOLD if bold else tone + background

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from rich.text import Text
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.reactive import Reactive, reactive
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
@@ -70,10 +72,17 @@ class TextPane(StillScroll, can_focus=True):
             strips = self._broken(max(1, room.width - bar))
         # As wide as they are drawn: what is drawn again is then neither cut nor styled again.
         style = self.rich_style
+        before, blank = self._strips, self._blank
         self._strips = [strip.crop_extend(0, room.width, style) for strip in strips]
         self._blank = Strip.blank(room.width, style)
         self.virtual_size = Size(room.width, len(self._strips))
-        self.refresh()
+        if blank != self._blank:
+            self.refresh()
+            return
+        seen = slice(self.scroll_offset.y, self.scroll_offset.y + room.height)
+        for y, (old, new) in enumerate(zip_longest(before[seen], self._strips[seen], fillvalue=blank)):
+            if old != new:
+                self.refresh(Region(0, y, room.width, 1))
 
     def _broken(self, width: int) -> list[Strip]:
         return Visual.to_strips(self, self._content, width, None, self.visual_style)
