@@ -12,8 +12,8 @@ from textual.strip import Strip
 class FrugalCompositor(Compositor):
     """Paints what changed.
 
-    Textual's own asks every widget between the first and the last line that changed for all of its lines: where
-    one row of a list changes and a word in the title, for the whole screen.
+    Textual's own asks every widget between the first and the last line that changed for all of its lines:
+    where one row of a list changes and a word in the title, for the whole screen.
     """
 
     _changed: tuple[Region, ...] = ()

@@ -60,6 +60,7 @@ class PanedScreen(VmScreen):
 
     _dragged: Split | None = None
     _wide: bool | None = None
+    _laid: tuple[object, ...] | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,13 +90,18 @@ class PanedScreen(VmScreen):
 
     def lay_out(self) -> None:
         """Put the rules where they belong."""
-        for split in self.SPLITS:
-            self._lay(split)
+        found = [self._lay(split) for split in self.SPLITS]
+        self._laid = self._wanted() if all(found) else None
         zoomed = self.zoomed
         self.set_class(bool(zoomed), "-zoom")
         focused = self._pane_with(self.focused) if zoomed else None
         if zoomed and focused is not None and focused.id != zoomed:
             self.focus_in(self.query_one(f"#{zoomed}"))
+
+    def _wanted(self) -> tuple[object, ...]:
+        """Return what the places of the rules hang on."""
+        layout = self.panes_layout
+        return self.app.size.width, *map(frozenset, (layout.shares.items(), layout.closed, layout.zoomed))
 
     def focus_in(self, pane: Widget) -> None:
         """Focus a pane, or the first thing in it that takes the focus."""
@@ -116,13 +122,14 @@ class PanedScreen(VmScreen):
     def _axis(self, split: Split) -> str:
         return "x" if split.turns and self.app.size.width >= 110 else "y"
 
-    def _lay(self, split: Split) -> None:
+    def _lay(self, split: Split) -> bool:
+        """Put a rule where it belongs; return whether its panes are there."""
         closed, zoomed = self.panes_layout.closed, self.zoomed
         try:
             firsts = [self.query_one(f"#{name}") for name in split.first]
             second = self.query_one(f"#{split.second}")
         except NoMatches:
-            return
+            return False
         one_closed = split.first[0] in closed
         other_closed = split.second in closed
         if split.first[0] in self.PANES:
@@ -147,7 +154,7 @@ class PanedScreen(VmScreen):
                 widget.styles.clear_rule(rule)
             widget.refresh(layout=True)
         if share is None and not (one_closed or other_closed):
-            return
+            return True
         if share is None or one_closed or other_closed:
             share = 0.5
         for widget, part in (*((w, share) for w in firsts), (second, 1 - share)):
@@ -157,6 +164,7 @@ class PanedScreen(VmScreen):
                 widget.styles.min_width, widget.styles.max_width = 1, "100%"
             else:
                 widget.styles.height = size
+        return True
 
     def on_resize(self) -> None:
         """Lay the panes out anew where they turn."""
@@ -167,7 +175,8 @@ class PanedScreen(VmScreen):
 
     def on_screen_resume(self) -> None:
         """Take over what was changed elsewhere."""
-        self.lay_out()
+        if self._laid != self._wanted():
+            self.lay_out()
 
     # moving a rule
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
+from textual.geometry import Size
 from textual.screen import Screen
 
 from app.tui.faults import Contained
@@ -33,14 +34,27 @@ class VmScreen(Contained, Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._compositor = FrugalCompositor()
+        self._styled_as: tuple[object, ...] = ()
 
     def _on_screen_suspend(self) -> None:
         self._was_hidden = True
+        self._styled_as = self._styling()
 
     def _on_screen_resume(self, event: events.ScreenResume) -> None:
         # What was not hidden before is new: it was styled as it was mounted.
-        event.refresh_styles = event.refresh_styles and self._was_hidden
+        event.refresh_styles = (
+            event.refresh_styles and self._was_hidden and self._styled_as != self._styling()
+        )
         self._was_hidden = False
+
+    def _styling(self) -> tuple[object, ...]:
+        """Return what the styles of a hidden screen, which follow it only when it is shown, hang on."""
+        return self.app._css_update_count, self.app.classes, frozenset(self.app.pseudo_classes)
+
+    def _screen_resized(self, size: Size) -> None:
+        # What was hidden meanwhile and has the size it had is laid out already.
+        if not self._was_hidden or self._compositor.size != size:
+            super()._screen_resized(size)
 
     @property
     def workbench(self) -> Workbench:

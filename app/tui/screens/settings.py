@@ -22,6 +22,7 @@ from app.tui.screens.keys import KeysScreen
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import Cell, LineList, Row
 from app.tui.widgets.places_bar import PlacesBar
+from app.tui.widgets.still import TextPane
 
 TITLES = {
     "": "Registry",
@@ -108,13 +109,14 @@ class SettingsScreen(PanedScreen):
         yield Static(id="title", markup=False)
         with Container(id="panes"):
             yield SettingsList(id="settings")
-            yield Static(id="setting-details", markup=False)
+            yield TextPane(id="setting-details")
         yield KeyFooter()
 
     def on_mount(self) -> None:
         """Read them."""
         self.entitle("settings", "settings")
         self.entitle("setting-details", "details")
+        self.query_one("#setting-details", TextPane).can_focus = False
         self.set_focus(self.rows_list)
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._tell())
 
@@ -161,9 +163,9 @@ class SettingsScreen(PanedScreen):
 
     def _tell(self) -> None:
         shown = self.rows_list.current
-        details = self.query_one("#setting-details", Static)
+        details = self.query_one("#setting-details", TextPane)
         if shown is None:
-            details.update("", layout=False)
+            details.put("")
             return
         setting = shown.setting
         dim = self.app.theme_variables["vm-dim"]
@@ -183,7 +185,7 @@ class SettingsScreen(PanedScreen):
             text.append(f"{value}\n")
         if shown.overridden:
             text.append(f"\n{self.why_not('edit')}\n", self.app.theme_variables["warning"])
-        details.update(text, layout=False)
+        details.put(text)
 
     def _choices(self, setting: Setting) -> list[str]:
         if setting.key == "ui.theme":
