@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
-from rich.table import Table
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -16,6 +13,7 @@ from textual.widgets import Button, Static
 
 from app.tui import keymap
 from app.tui.faults import Contained
+from app.tui.widgets.keys_text import KeysText
 
 
 class Confirm(Contained, ModalScreen[bool]):
@@ -92,28 +90,12 @@ class Help(Contained, ModalScreen[None]):
         """Make the text."""
         with Vertical(classes="dialog -large"):
             yield Static(self._title, classes="dialog-title", markup=False)
-            with VerticalScroll():
-                yield Static(self._purpose, markup=False)
-                for heading, scope in self._scopes:
-                    yield Static(heading, classes="dialog-heading", markup=False)
-                    yield Static(self._keys(scope))
+            yield KeysText(self._purpose, self._scopes)
             yield Static("esc closes · ↑ ↓ scroll", classes="dialog-hint", markup=False)
-
-    def _keys(self, scope: str) -> Table:
-        table = Table.grid(padding=(0, 2))
-        table.add_column(width=11, no_wrap=True)
-        table.add_column()
-        colour = self.app.theme_variables["primary"]
-        changes: Mapping[str, str] = getattr(self.app, "key_changes", {})
-        for key in keymap.SCOPES[scope]:
-            if key.help:
-                keys = keymap.shown(keymap.keys_of(key, changes))
-                table.add_row(Text(keys, style=f"bold {colour}"), Text(key.help))
-        return table
 
     def on_mount(self) -> None:
         """Let the arrow keys scroll."""
-        self.query_one(VerticalScroll).focus()
+        self.query_one(KeysText).focus()
 
     def action_close(self) -> None:
         """Go back."""
