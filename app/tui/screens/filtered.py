@@ -24,6 +24,15 @@ class FilteredScreen(VmScreen):
         """The field."""
         return self.query_one("#filter", Entry)
 
+    @property
+    def filter_shown(self) -> bool:
+        """Whether the field is there. The bar alone is told: a class of the screen styles all of it anew."""
+        return self.query_one(".bar").display
+
+    @filter_shown.setter
+    def filter_shown(self, shown: bool) -> None:
+        self.query_one(".bar").display = shown
+
     def filter_bar(self, hint: str) -> ComposeResult:
         """Make the field, which ``hint`` says what to type into."""
         with Horizontal(classes="bar"):
@@ -32,12 +41,12 @@ class FilteredScreen(VmScreen):
 
     def action_filter(self) -> None:
         """Begin to filter."""
-        self.add_class("-filtered")
+        self.filter_shown = True
         self.set_focus(self.filter_entry)
 
     def action_keep_entry(self) -> None:
         """Keep the filter and go to the list."""
-        self.set_class(bool(self.filter_entry.value), "-filtered")
+        self.filter_shown = bool(self.filter_entry.value)
         self.set_focus(self.filtered_list)
 
     def action_focus_list(self) -> None:
@@ -47,9 +56,9 @@ class FilteredScreen(VmScreen):
     def unfilter(self) -> bool:
         """Take the filter away and go to the list; return whether there was one, or the field was open."""
         entry = self.filter_entry
-        if not (entry.value or self.focused is entry or self.has_class("-filtered")):
+        if not (entry.value or self.focused is entry or self.filter_shown):
             return False
         entry.value = ""
-        self.remove_class("-filtered")
+        self.filter_shown = False
         self.set_focus(self.filtered_list)
         return True

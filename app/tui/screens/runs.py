@@ -281,7 +281,7 @@ class RunsScreen(PolledScreen, FilteredScreen):
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
-        self.set_class(bool(event.value), "-filtered")
+        self.filter_shown = bool(event.value)
         self.run_list.set_filter(event.value)
         self._show()
 

@@ -152,7 +152,7 @@ class TestsScreen(FilteredScreen, ActingScreen, PanedScreen):
         entry = self.filter_entry
         with entry.prevent(Input.Changed):
             entry.value = spot.filter
-        self.set_class(bool(spot.filter), "-filtered")
+        self.filter_shown = bool(spot.filter)
         rows.build()
         self.test_list.rebuilt()
         self.test_list.cursor = rows.index_of(spot.test) or 0
@@ -286,7 +286,7 @@ class TestsScreen(FilteredScreen, ActingScreen, PanedScreen):
     def _filter_changed(self, event: Input.Changed) -> None:
         keep = self.test_list.current_test
         self.rows.set_filter(event.value)
-        self.set_class(bool(event.value), "-filtered")
+        self.filter_shown = bool(event.value)
         self.test_list.rebuilt(keep=keep)
         if self.rows.filter and keep not in self.rows.shown and self.rows.shown:
             self.test_list.cursor = self.rows.index_of(self.rows.shown[0].name) or 0
