@@ -30,16 +30,8 @@ from fcntl import ioctl
 from pathlib import Path
 from struct import pack
 
-PLACES = {
-    "tests": "1",
-    "run": "2",
-    "machines": "4",
-    "snapshots": "5",
-    "runs": "6",
-    "images": "7",
-    "doctor": "9",
-    "settings": "0",
-}
+ELSEWHERE = "terminals"
+"""A place whose keys go to a guest: ``bench_terminal.py`` and the instrument measure those."""
 AIM = 20.0
 """Milliseconds that the p99 of every place shall stay below."""
 LONG = 0.002
@@ -48,11 +40,19 @@ LEAST = 0.03
 MOST = 0.12
 
 
+def places() -> dict[str, str]:
+    """Return the digits that lead to the places, by the places' names."""
+    from app.tui.places import titles
+
+    return {name: digit for digit, name, _ in titles() if name != ELSEWHERE}
+
+
 def child(folder: Path, out: Path, tests: int, machines: int, runs: int) -> None:
     """Open the workbench over made-up things, and write what was felt on which place."""
     from app.engine.past import PastRuns
     from app.tui import demo, demo_host, demo_machines
     from app.tui.app import Workbench
+    from app.tui.demo_latency import DemoLab
     from app.tui.feel import Feel
     from app.tui.process import run_app
     from app.tui.replay import ReplayEngine
@@ -76,6 +76,7 @@ def child(folder: Path, out: Path, tests: int, machines: int, runs: int) -> None
         runs=PastRuns(_runs(folder / "runs", runs)),
         images=demo_host.DemoImages(),
         doctor=demo_host.DemoDoctor(),
+        lab=DemoLab(folder / "lab"),
     )
     felt: list[tuple[str, float]] = []
 
@@ -141,9 +142,13 @@ def _runs(root: Path, count: int) -> Path:
 
 def drive(
     folder: Path, out: Path, keys: int, idle: float, counts: Mapping[str, int], seed: int
-) -> dict[str, tuple[float, float, float]]:
-    """Type on every place and let each be; return when each was left alone, and CPU seconds for the keys."""
-    spans: dict[str, tuple[float, float, float]] = {}
+) -> dict[str, tuple[float, float, float, float]]:
+    """Type on every place and let each be.
+
+    Returns:
+        By place when the keys began, when it was left alone from and to, and the CPU seconds of the keys.
+    """
+    spans: dict[str, tuple[float, float, float, float]] = {}
     chance = random.Random(seed)
     master, slave = pty.openpty()
     ioctl(slave, termios.TIOCSWINSZ, pack("HHHH", 45, 160, 0, 0))
@@ -159,10 +164,10 @@ def drive(
         _read_until(master, b"test-00000", 300.0)
         os.write(master, b"r")  # a run to look at
         _quiet(master, 3.0)
-        for place, digit in PLACES.items():
+        for place, digit in places().items():
             os.write(master, digit.encode())
             _quiet(master, 3.0)
-            used = _cpu(process.pid)
+            used, began = _cpu(process.pid), time.monotonic()
             for n in range(keys):
                 os.write(master, b"\x1b[B" if n % 2 == 0 else b"\x1b[A")
                 _drain(master, chance.uniform(LEAST, MOST))
@@ -170,7 +175,7 @@ def drive(
             _quiet(master, 1.0)
             begin = time.monotonic()
             _drain(master, idle)
-            spans[place] = (begin, time.monotonic(), used)
+            spans[place] = (began, begin, time.monotonic(), used)
         os.write(master, b"1")
         _quiet(master, 1.0)
         os.write(master, b"q")
@@ -242,14 +247,15 @@ def main() -> None:
         noted = json.loads(out.read_text())
         felt, blocks = noted["felt"], noted["blocks"]
     figures = {}
-    for place in PLACES:
+    for place in places():
         everything = [ms for where, ms in felt if where == place]
         taken = sorted(everything[1:])  # the first is the digit that led there and made the place
         if not taken:
             continue
         p50, p99 = statistics.median(taken), taken[min(len(taken) - 1, int(len(taken) * 0.99))]
-        begin, end, used = spans[place]
+        began, begin, end, used = spans[place]
         cpu = used / chosen.keys * 1000
+        typed = max((block[3] for block in blocks if began < block[1] < begin), default=0.0)
         idle = [block for block in blocks if begin < block[1] < end]
         longest = max(idle, key=lambda block: block[3], default=(place, 0.0, 0.0, 0.0, ""))
         figures[place] = {
@@ -259,10 +265,12 @@ def main() -> None:
             "max": taken[-1],
             "opening": everything[0],
             "cpu_per_key": cpu,
+            "longest_step_cpu": typed,
             "idle_longest": longest[2:],
         }
         met = "met" if p99 < AIM else "missed"
-        told = f"p50 {p50:6.2f} p99 {p99:6.2f} max {taken[-1]:6.2f} ms  cpu {cpu:5.2f} ms a key"
+        told = f"p50 {p50:6.2f} p99 {p99:6.2f} max {taken[-1]:6.2f} ms"
+        told += f"  cpu {cpu:5.2f} ms a key, {typed:5.2f} at a stretch"
         told += f"  idle: {longest[2]:6.2f} ms at a stretch, {longest[3]:6.2f} of them cpu"
         print(f"{place:<10} n {len(taken):>4}  {told}  {met}")
     print(json.dumps({"aim_p99_ms": AIM, "places": figures, "load": os.getloadavg()[0], **counts}))

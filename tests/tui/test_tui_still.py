@@ -10,27 +10,17 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.screen import Screen
 
-from app.tui import demo, demo_host, demo_machines, demo_runs
+from app.tui import demo, demo_host, demo_machines, demo_runs, places
 from app.tui.app import Workbench
 from app.tui.clock import Clock
 from app.tui.replay import ReplayEngine
-from app.tui.screens.images import ImagesScreen
-from app.tui.screens.runs import RunsScreen
-from app.tui.screens.works import WorkScreen
+from app.tui.screens.polled import PolledScreen
 from app.tui.screenshots import NARROW, WIDE, until
 from app.tui.widgets.line_list import LineList
 from app.tui.widgets.still import StillScroll, TextPane
 
-PLACES = {
-    "tests": "1",
-    "run": "2",
-    "machines": "4",
-    "snapshots": "5",
-    "runs": "6",
-    "images": "7",
-    "doctor": "9",
-    "settings": "0",
-}
+PLACES = {name: digit for digit, name, _ in places.titles() if name not in ("terminals", "latency")}
+"""The places with lists long enough to go up and down in."""
 
 
 @pytest.fixture
@@ -50,8 +40,7 @@ def drawn(monkeypatch) -> Counter[str]:
     monkeypatch.setattr(Screen, "_refresh_layout", laid_out)
     monkeypatch.setattr(LineList, "render_line", row_drawn)
     # What is looked at again and again would be counted too.
-    for screen, name in ((WorkScreen, "_poll"), (RunsScreen, "_look_again"), (ImagesScreen, "_look_again")):
-        monkeypatch.setattr(screen, name, lambda self: None)
+    monkeypatch.setattr(PolledScreen, "_poll", lambda self: None)
     return counts
 
 
