@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input, Select, Static
+from textual.widgets import Button, Input, Select, Static
 
 from app.engine.house import House
 from app.engine.latency.figures import Sample
@@ -133,6 +133,13 @@ async def test_it_goes_on_elsewhere_and_an_error_is_told(tmp_path: Path) -> None
         lab.fails = LatencyError("tmux cannot be measured", remedy="install tmux")
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, NewMeasurement))
+        dialog = app.screen.query_one(".dialog").content_region
+        assert all(dialog.contains_region(button.region) for button in app.screen.query(Button))
+        place = app.screen.query_one("#place", Select)
+        place.focus()
+        await until(pilot, lambda: place.has_focus)
+        assert place.query_one("#label").styles.text_style.underline, "the focus is told"
+        app.screen.query_one("#yes", Button).focus()
         await pilot.press("enter")
         await until(pilot, lambda: len(lab.requests) == 1)
         await pilot.press("escape")

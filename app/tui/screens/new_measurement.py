@@ -41,7 +41,7 @@ class NewMeasurement(Contained, ModalScreen[Request]):
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("choices")
     DEFAULT_CSS = """
-    NewMeasurement .field { height: 1; margin-bottom: 1; }
+    NewMeasurement .field { height: 1; }
     NewMeasurement .field Label { width: 12; color: $vm-dim; }
     NewMeasurement .field Select, NewMeasurement .field Input { width: 1fr; }
     NewMeasurement #problem { color: $error; height: auto; }
