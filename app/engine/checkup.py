@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,9 +41,10 @@ class Doctor:
 
     def checks(self) -> list[Check]:
         """Look at the host anew."""
-        from app.engine.doctor import examine
+        from app.engine.doctor import Host, examine
 
-        return examine(self.paths, requested_accel=self.accel, isolation=self.isolation)
+        host = Host(columns=shutil.get_terminal_size().columns)
+        return examine(self.paths, host, requested_accel=self.accel, isolation=self.isolation)
 
     def garbage(self, older_than: float) -> list[Garbage]:
         """Return all that can go."""

@@ -39,11 +39,13 @@ class LazyEngine:
         self._state = state
         self._root: str | None = None
         self._index: ResultIndex | None = None
+        self._engine: EngineApi | None = None
         self._making: asyncio.Task[EngineApi] | None = None
 
     def load(self) -> Registry:
         """Read the registry again from disk. Blocking: call it off the event loop."""
-        registry = self._load()
+        # A rewind takes a step's script from what the engine read last.
+        registry = self._load() if self._engine is None else self._engine.load()
         self._root = str(registry.root)
         return registry
 
@@ -69,7 +71,7 @@ class LazyEngine:
         return await asyncio.shield(self._making)
 
     def _made(self) -> EngineApi:
-        engine = self._make()
+        self._engine = engine = self._make()
         engine.load()
         return engine
 

@@ -322,6 +322,13 @@ class Workbench(Contained, BaseApp):
             if same or (old in shown[: 1 - TOASTS] and old in self._notifications):
                 self._unnotify(old, refresh=False)
 
+    async def _check_bindings(self, key: str, priority: bool = False) -> bool:
+        # A key that does nothing without a word looks broken.
+        taken = await super()._check_bindings(key, priority)
+        if not taken and not priority and isinstance(self.screen, VmScreen):
+            self.screen.tell_why_not(key)
+        return taken
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave every key to a focused terminal."""
         return not getattr(self.focused, "takes_all_keys", False)

@@ -6,15 +6,24 @@ import argparse
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.engine.events import MachineCreated
-from app.tui import demo
+from app.engine.house import House
+from app.paths import Paths
+from app.settings_desk import SettingsDesk
+from app.tui import demo, demo_machines
 from app.tui.app import Workbench
+from app.tui.clock import Clock
+from app.tui.demo_host import DemoDoctor, DemoImages
+from app.tui.demo_latency import DemoLab
+from app.tui.demo_runs import past_runs
 from app.tui.process import run_app
 from app.tui.replay import ReplayEngine
+from registry.location import Kind, Location
 
 
 def flood(console: Path, stop: threading.Event) -> None:
@@ -25,6 +34,21 @@ def flood(console: Path, stop: threading.Event) -> None:
             if stop.wait(0.007):
                 return
             file.write(line)
+
+
+def furnished(folder: Path) -> House:
+    """Return made-up machines, snapshots and the like; settings are written below ``folder``."""
+    made = demo_machines.house()
+    paths = Paths(cache=folder / "cache", state=folder / "state", config=folder / "config")
+    return House(
+        machines=made.machines,
+        snapshots=made.snapshots,
+        lab=DemoLab(folder / "lab"),
+        settings=SettingsDesk(paths, Location(kind=Kind.REGISTRY, root=demo.ROOT), environ={}),
+        runs=past_runs(folder / "past"),
+        images=DemoImages(),
+        doctor=DemoDoctor(),
+    )
 
 
 def main() -> int:
@@ -46,7 +70,9 @@ def main() -> int:
             created = next(s.event for s in engine.record if isinstance(s.event, MachineCreated))
             console = Path(created.console)
             threading.Thread(target=flood, args=(console, stop), daemon=True).start()
-        code = run_app(Workbench(engine))
+        begun = time.monotonic()
+        clock = Clock(wall=lambda: demo.EPOCH + time.monotonic() - begun)
+        code = run_app(Workbench(engine, clock=clock, house=furnished(folder)))
         stop.set()
     return code
 

@@ -125,6 +125,11 @@ async def test_a_finished_run_is_acted_on(tmp_path) -> None:
         assert screen.why_not("keep").startswith("Its test is over")
         await pilot.press("K")
         assert screen.session.handle.wishes == []
+        # A key that does nothing now says why.
+        assert told(app)[-1] == screen.why_not("keep")
+        assert not screen.why_not("run_failed") and screen.check_action("run_failed", ())
+        await pilot.press("c")
+        assert told(app)[-1] == "The run is over already."
         await pilot.press("Y")
         assert app.clipboard == screen.run_list.current.steps[failed].command != ""
         await pilot.press("e")

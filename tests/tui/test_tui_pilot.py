@@ -562,6 +562,13 @@ async def test_help_palette_and_theme(tmp_path) -> None:
         await until(pilot, lambda: app.screen.query_one("OptionList").option_count > 0)
         await pilot.press("enter")
         await until(pilot, lambda: app.rows.marked == set(ALL))
+        # What is done in another place is found here, too: it leads there.
+        await pilot.press("ctrl+p")
+        await pilot.press(*"settings: undo")
+        await until(pilot, lambda: app.screen.query_one("OptionList").option_count > 0)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.place == "settings" and bool(app._notifications))
+        assert [notice.title for notice in app._notifications] == ["Undo: u"]
 
 
 async def test_keys_can_be_remapped_by_their_ids(tmp_path) -> None:

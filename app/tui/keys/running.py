@@ -67,7 +67,14 @@ SCOPES: Mapping[str, tuple[Key, ...]] = {
             True,
         ),
         Key("run.cancel", "C,ctrl+x", "cancel_run", "cancel all", "Cancel the whole run.", True),
-        Key("run.failed", "f", "run_failed", "failed again", "When the run is over: run again what failed."),
+        Key(
+            "run.failed",
+            "f",
+            "run_failed",
+            "failed again",
+            "When the run is over: run again what failed.",
+            True,
+        ),
         Key(
             "run.attach",
             "a",

@@ -77,6 +77,17 @@ class VmScreen(Contained, Screen[None]):
         """
         return ""
 
+    def tell_why_not(self, key: str) -> None:
+        """Say why a key that nothing took does nothing now, if it is one of the screen's.
+
+        Args:
+            key: Its name, as Textual calls it.
+        """
+        for binding in self._bindings.key_to_bindings.get(key, ()):
+            if reason := self.why_not(binding.action.partition("(")[0]):
+                self.notify(reason, title=f"Not now: {binding.description}", markup=False)
+                return
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey out what cannot be done now."""
         return True if not self.is_mounted or not self.why_not(action) else None

@@ -24,8 +24,9 @@ class NoTerminalScreen(VmScreen):
         yield PlacesBar("terminals")
         yield Static(
             "No terminal is open.\n\n"
-            "A on a test whose machine was kept opens terminals in that machine. They stay open here while "
-            "you look at other places: the prefix key and then a digit leads there, 3 leads back.",
+            "A on a machine (4), or on a test of a run (2) whose machine runs or was kept, opens terminals "
+            "in it. They stay open here while you look at other places: the prefix key and then a digit leads "
+            "there, 3 leads back.",
             classes="nothing",
             markup=False,
         )

@@ -242,14 +242,7 @@ class RunScreen(RoomScreen, ActingScreen):
 
     def action_run_failed(self) -> None:
         """Run again what failed."""
-        if self.session.active:
-            self.notify("The run is not over yet.")
-            return
-        names = tuple(test.name for test in self.session.failed())
-        if names:
-            self.workbench.runs.start(names)
-        else:
-            self.notify("Nothing failed.")
+        self.workbench.runs.start(tuple(test.name for test in self.session.failed()))
 
     # walking in
 
@@ -437,11 +430,13 @@ class RunScreen(RoomScreen, ActingScreen):
         if action in ("attach", "terminal", "split") and (test is None or not (test.kept or _lives(test))):
             if test is not None and test.result is None:
                 return "Its machine does not take commands yet."
-            return "Its machine was not kept. vmbench run --keep on-failure keeps it next time."
+            return "Its machine was not kept. K while a test runs keeps it, and so does the setting keep (0)."
         if action == "keep" and (test is None or test.result is not None or not self.session.active):
             return "Its test is over. The machine is kept or gone; 4 lists the machines."
-        if action in ("retest", "from_step", "shake") and self.session.active:
+        if action in ("retest", "from_step", "shake", "run_failed") and self.session.active:
             return "The run is not over yet."
+        if action == "run_failed" and not self.session.failed():
+            return "Nothing failed."
         if action in ("edit", "retest", "from_step", "shake") and self.chosen_test() is None:
             return "The registry has no such test any more."
         if action in ("cancel_test", "cancel_run") and not self.session.active:
@@ -456,7 +451,7 @@ class RunScreen(RoomScreen, ActingScreen):
         """Offer only what can be done now, and leave every key to a focused terminal."""
         if self.is_mounted and self.room.current is not None:
             return False
-        if action in ("cancel_test", "cancel_run", "attach", "rewind"):
+        if action in ("cancel_test", "cancel_run", "run_failed", "attach", "rewind"):
             return self.is_mounted and not self.why_not(action)
         return super().check_action(action, parameters)
 

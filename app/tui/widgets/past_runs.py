@@ -109,7 +109,7 @@ class PastRunList(LineList):
         yield Cell(f" {signs.MARKED if marked else signs.UNMARKED} ", "accent" if marked else "dim")
         yield Cell(f"{sign.glyph} ", sign.tone)
         yield Cell(fit(sign.word, 10), sign.tone)
-        yield Cell(fit(self._clock.ago(run.time), 12), "plain")
+        yield Cell(fit(self._clock.ago(run.time), 13), "plain")
         bad = run.counts.get(Outcome.FAILED, 0) + run.counts.get(Outcome.ERROR, 0)
         done = sum(run.counts.values())
         good, red, rest = bar(done, bad, run.tests, BAR)
@@ -122,7 +122,7 @@ class PastRunList(LineList):
                 yield Cell(fit(f" {look.glyph}{number}" if number else "", 5), look.tone)
         yield Cell(f"{signs.duration(run.duration):>7} ", "dim")
         yield Cell(fit(f"◆{len(run.kept)}" if run.kept else "", 3), "warn")
-        used = 5 + 10 + 12 + BAR + (20 if width >= 110 else 15) + 8 + 3
+        used = 5 + 10 + 13 + BAR + (20 if width >= 110 else 15) + 8 + 3
         id_width = 21 if width - used >= 46 else 0
         registry = 14 if width - used >= 70 else 0
         what = run.selection or f"all {signs.counted(run.tests, 'test')}"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app.engine.checkup import Doctor
 from app.engine.doctor import Check, Host, Status, examine
 from app.paths import Paths
 from backends.base import HostNotAble
@@ -149,3 +150,11 @@ def test_this_very_host_can_be_examined(paths: Paths) -> None:
     checks = examine(paths)
     assert len({c.name for c in checks}) == len(checks)
     assert all(c.remedy for c in checks if c.status is Status.FAIL)
+
+
+def test_the_workbench_is_told_how_wide_its_terminal_is(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Host] = []
+    monkeypatch.setattr("app.engine.doctor.examine", lambda paths, host, **_: told.append(host) or [])
+    monkeypatch.setenv("COLUMNS", "133")
+    Doctor(paths=Paths(cache=tmp_path, state=tmp_path, config=tmp_path)).checks()
+    assert [host.columns for host in told] == [133]

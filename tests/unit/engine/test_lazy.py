@@ -37,6 +37,25 @@ async def test_an_engine_is_made_when_it_is_needed_and_closed_only_then(bench, t
         await lazy.start(registry, RunOptions())
 
 
+async def test_a_registry_that_is_read_again_is_the_engines_too(tmp_path) -> None:
+    registries = [make_registry(make_test("old"))]
+
+    class Engine:
+        registry = None
+
+        def load(self):
+            self.registry = registries[-1]
+            return self.registry
+
+    engine = Engine()
+    lazy = LazyEngine(lambda: registries[-1], lambda: engine, tmp_path / "state")
+    lazy.load()
+    assert await lazy.engine() is engine and engine.registry is registries[0]
+    registries.append(make_registry(make_test("new")))
+    assert lazy.load() is registries[1]
+    assert engine.registry is registries[1], "a rewind would type what the step was before"
+
+
 async def test_a_house_makes_a_part_when_it_is_asked_for_and_all_of_them_as_it_is_furnished() -> None:
     made: list[str] = []
 
