@@ -95,7 +95,7 @@ class Remembering:
         return [
             {"machine": screen.machine.name, "test": screen.test, "shape": screen.room.shape()}
             for screen in screens
-            if screen.machine is not None and screen.is_running
+            if screen.machine is not None and screen.is_mounted
         ]
 
     def _room_open(self) -> dict[str, object]:
@@ -105,7 +105,7 @@ class Remembering:
         from app.tui.screens.run import RunScreen
 
         screens = [s for s in self._app._screen_stacks.get("run", ()) if isinstance(s, RunScreen)]
-        return next((screen.kept_room() for screen in screens if screen.is_running), {})
+        return next((screen.kept_room() for screen in screens if screen.is_mounted), {})
 
     async def reopen_room(self, screen: RunScreen) -> None:
         """Open beside a run what was beside that of the last time; once."""

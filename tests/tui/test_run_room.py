@@ -49,13 +49,23 @@ def workbench(tmp_path, place: str, *, run: str = "", memory, house=None, machin
     return Workbench(engine, memory=memory, house=house)
 
 
-async def test_the_last_run_is_shown_again(tmp_path) -> None:
+async def test_the_last_run_is_shown_again(tmp_path, monkeypatch) -> None:
+    noted: list[bool] = []
+    compose = PastRunScreen.compose
+
+    def noting(self):
+        # Where the person is, is written down at any time, also while the screen is made.
+        noted.append(bool(self.workbench.remembering._noted()))
+        yield from compose(self)
+
+    monkeypatch.setattr(PastRunScreen, "compose", noting)
     runs = past_runs(tmp_path / "house")
     house = House(runs=runs)
     app = workbench(tmp_path, "run", run=runs.ids()[0], memory=tmp_path / "memory.json", house=house)
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: isinstance(app.screen, PastRunScreen) and app.place == "run")
         await until(pilot, lambda: app.screen.run_list.count > 0)
+        assert noted == [True]
         past = app.screen
         await pilot.press("escape")
         await until(pilot, lambda: app.place == "tests")

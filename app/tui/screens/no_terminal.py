@@ -25,8 +25,8 @@ class NoTerminalScreen(VmScreen):
         yield Static(
             "No terminal is open.\n\n"
             "A on a machine (4), or on a test of a run (2) whose machine runs or was kept, opens terminals "
-            "in it. They stay open here while you look at other places: the prefix key and then a digit leads "
-            "there, 3 leads back.",
+            "in it. They stay open here while you look at other places: the prefix key and then a digit "
+            "leads there, 3 leads back.",
             classes="nothing",
             markup=False,
         )
