@@ -103,6 +103,11 @@ _GROUND = (
 )
 
 
+def sixteen(color_system: str | None) -> bool:
+    """Return whether a terminal has 16 colours at most; ``color_system`` is what Rich calls it."""
+    return color_system not in ("256", "truecolor")
+
+
 def few(color_system: str | None, *, no_color: bool) -> bool:
     """Return whether shades cannot be told apart.
 
@@ -110,7 +115,7 @@ def few(color_system: str | None, *, no_color: bool) -> bool:
         color_system: What the terminal can show, as Rich calls it; ``None`` for no colours.
         no_color: Whether ``NO_COLOR`` is set.
     """
-    return no_color or color_system not in ("256", "truecolor")
+    return no_color or sixteen(color_system)
 
 
 def other(name: str) -> str:
@@ -192,12 +197,11 @@ def put_on(app: App[int], name: str | None) -> None:
         name: The theme; the dark one if there is none of that name.
     """
     colours, no_color = app.console.color_system, app.no_color
-    sixteen = colours not in ("256", "truecolor")
     for known in THEMES:
-        app.register_theme(_of_sixteen(known, no_color=no_color) if sixteen else known)
+        app.register_theme(_of_sixteen(known, no_color=no_color) if sixteen(colours) else known)
     app.theme = name if name is not None and name in app.available_themes else DARK.name
     if no_color:
         app.ansi_theme_dark, app.ansi_theme_light = _GREYS_ON_DARK, _GREYS_ON_LIGHT
-    elif sixteen:
+    elif sixteen(colours):
         app.ansi_theme_dark = app.ansi_theme_light = _SIXTEEN
     app.set_class(few(colours, no_color=no_color), FEW_COLOURS)

@@ -129,3 +129,15 @@ async def test_all_places_can_be_read(monkeypatch, tmp_path, term, no_color, the
         await pilot.pause()
         assert unreadable(app) == []
         assert app.focused.styles.text_style.reverse
+
+
+async def test_a_terminal_shows_the_16_colours_as_they_are(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("TERM", "xterm-16color")
+    monkeypatch.delenv("COLORTERM")
+    scene = SCENES["terminals"]
+    app, engine = stage(scene, tmp_path, theme.DARK.name)
+    async with app.run_test(size=NARROW) as pilot:
+        await scene.prepare(pilot, engine)
+        lines = app.screen._compositor.render_strips()
+        prompts = {s.style.color for line in lines for s in line if "root@calm-otter" in s.text}
+        assert {color.downgrade(ColorSystem.STANDARD).number for color in prompts} == {2}, "green"

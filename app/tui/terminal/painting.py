@@ -38,6 +38,8 @@ class Palette:
     dark: bool = True
     selection: str = "#3b5168"
     hit: str = "#5a4a22"
+    own: bool = False
+    """Whether the first 16 colours are those of the outer terminal."""
 
 
 def strip_of(
@@ -159,6 +161,8 @@ def _colour(value: int, palette: Palette, default: str) -> Color:
     if value >= RGB:
         return Color.from_rgb(value >> 16 & 255, value >> 8 & 255, value & 255)
     if value < 16:
+        if palette.own:
+            return Color.from_ansi(value)
         return Color.parse((_ANSI if palette.dark else _ANSI_ON_LIGHT)[value])
     if value < 232:
         red, green, blue = (value - 16) // 36, (value - 16) // 6 % 6, (value - 16) % 6

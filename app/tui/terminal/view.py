@@ -10,6 +10,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from app.tui import theme
 from app.tui.faults import Contained
 from app.tui.later import later
 from app.tui.terminal.cells import Cell
@@ -106,6 +107,7 @@ class TerminalView(Contained, Widget):
             dark=self.app.current_theme.dark,
             selection=variables.get("vm-cursor", variables["panel"]),
             hit=variables.get("vm-hit", variables["panel"]),
+            own=theme.sixteen(self.app.console.color_system),
         )
         self.repaint_all()
 
