@@ -44,7 +44,7 @@ async def ready_again(machine: QemuMachine, command: str) -> None:
 
 
 @BOTH
-async def test_a_fresh_guest_is_furnished(boot: Boot, backend: str) -> None:
+async def test_a_fresh_guest_is_furnished_and_poweroff_ends_its_process(boot: Boot, backend: str) -> None:
     machine = await boot(backend, cpus=2)
     assert await said(machine, "nproc") == "2"
     assert await said(machine, "hostname") == machine.id
@@ -77,6 +77,11 @@ async def test_a_fresh_guest_is_furnished(boot: Boot, backend: str) -> None:
     assert await said(machine, "head -c 8 /dev/hwrng | wc -c") == "8"
     assert "virtio_blk" not in await said(machine, "lsmod"), "no driver without a device"
     assert await said(machine, "dmesg | grep -iE 'kernel panic|oops:|segfault|call trace:' || true") == ""
+
+    await machine.exec("poweroff")
+    async with asyncio.timeout(180):
+        assert await machine.died()
+    assert machine.state in (MachineState.DIED, MachineState.STOPPED)
 
 
 async def test_orphans_are_reaped_and_the_console_has_a_shell(boot: Boot) -> None:
@@ -124,15 +129,6 @@ async def test_a_disk_with_something_else_on_it_is_left_alone(boot: Boot) -> Non
     assert await said(machine, "head -c 8 /dev/vda") == "precious"
     assert "/data" not in await said(machine, "mount")
     assert b"cannot mount /dev/vda on /data" in machine.console_log.read_bytes()
-
-
-@BOTH
-async def test_poweroff_ends_the_guests_process(boot: Boot, backend: str) -> None:
-    machine = await boot(backend)
-    await machine.exec("poweroff")
-    async with asyncio.timeout(180):
-        assert await machine.died()
-    assert machine.state in (MachineState.DIED, MachineState.STOPPED)
 
 
 async def test_the_pinned_way_makes_the_same_image(image_store: ImageStore, tmp_path: Path) -> None:
