@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from rich.cells import cell_len
 from textual.widgets import Input, Static
 
 from app.tui import demo, demo_machines
@@ -143,6 +144,8 @@ async def test_saving_asks_for_a_name_that_may_be_used() -> None:
     async with machines_place() as (app, api, pilot, _):
         await pilot.press("s")
         await dialog(app, pilot, Ask)
+        hint = app.screen.query_one("#ask-hint", Static)
+        assert cell_len(str(hint.content)) > hint.size.width and hint.size.height == 2, "it is cut"
         await pilot.press(*"a/b", "enter")
         await until(pilot, lambda: "is a path" in str(app.screen.query_one("#ask-hint", Static).content))
         app.screen.query_one(Input).value = "good"
