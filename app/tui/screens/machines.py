@@ -168,8 +168,7 @@ class MachinesScreen(MachineActions, PanedScreen):
     def take_usage(self, usage: Mapping[str, Usage]) -> None:
         """Show what the machines in view use."""
         if usage != self.machine_list.usage:
-            self.machine_list.usage = usage
-            self.machine_list.refresh()
+            self.machine_list.show_usage(usage)
             self._show_details()
 
     def _filter(self) -> None:

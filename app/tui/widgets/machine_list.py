@@ -84,6 +84,14 @@ class MachineList(LineList):
             if here is not None:
                 self.go_to(here.id)
 
+    def show_usage(self, usage: Mapping[str, Usage]) -> None:
+        """Show what machines use; only the rows are drawn that say something else."""
+        before, self.usage = self.usage, usage
+        for index in self.visible_rows():
+            machine = self.views[index].id
+            if before.get(machine) != usage.get(machine):
+                self.refresh_row(index)
+
     def go_to(self, machine: str) -> bool:
         """Put the cursor on a machine; return whether it is listed."""
         for index, view in enumerate(self.views):
