@@ -14,12 +14,14 @@ from app.tui.app import Workbench
 from app.tui.clock import Clock
 from app.tui.replay import ReplayEngine
 from app.tui.screens.choices import Ask, Choose
+from app.tui.screens.consoles import ConsolesScreen
 from app.tui.screens.dialogs import Confirm
 from app.tui.screens.machines import MachinesScreen
 from app.tui.screens.new_machine import NewMachine
 from app.tui.screens.terminal import TerminalScreen
 from app.tui.screenshots import NARROW, WIDE, until
 from app.tui.widgets.facts import Facts
+from app.tui.widgets.find_bar import FindEntry
 from backends.base import BackendError, MachineRequest, MachineState
 from tests.fakes import FakeBackend
 
@@ -352,3 +354,40 @@ async def test_a_workbench_without_machines_says_so() -> None:
         assert "without machines" in str(screen.query_one("#machines-nothing", Static).content)
         await pilot.press("n", "d", "f")
         assert app.screen is screen
+
+
+async def test_consoles_are_searched_and_merged_from_here(tmp_path) -> None:
+    async with machines_place() as (app, api, pilot, screen):
+        views = screen.machine_list.views[:2]
+        for number, view in enumerate(views):
+            path = tmp_path / view.id / "console.log"
+            path.parent.mkdir()
+            path.write_text("".join(f"[{n:5}.{number}00000] line {n} of {view.id}\n" for n in range(300)))
+        shown = [replace(view, folder=tmp_path / view.id) for view in views]
+        api.views = shown
+        screen.take(shown)
+        first, second = (view.id for view in shown)
+
+        # In the console, what asks for a place to type leads to where there is one.
+        await pilot.press("enter", "slash")
+        await dialog(app, pilot, ConsolesScreen)
+        await until(pilot, lambda: isinstance(app.focused, FindEntry))
+        await pilot.press(*"line 17", "enter")
+        await until(pilot, lambda: "of 11 lines" in str(app.screen.view.border_title))
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: app.screen is screen)
+        await pilot.press("ampersand")
+        await until(pilot, lambda: isinstance(app.focused, FindEntry))
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: app.screen is screen)
+
+        # Marked machines are one log.
+        await pilot.press("escape")
+        await until(pilot, lambda: app.focused is screen.machine_list)
+        await pilot.press("home", "space", "space", "M")
+        await dialog(app, pilot, ConsolesScreen)
+        await until(pilot, lambda: app.screen.view.line_count == 600)
+        view = app.screen.view
+        assert str(view.border_title).startswith("2 consoles")
+        text = "".join(view.line_text(n) for n in range(600))
+        assert text.count(f"of {first}") == text.count(f"of {second}") == 300

@@ -26,6 +26,13 @@ SCOPES: Mapping[str, tuple[Key, ...]] = {
         Key("machines.relabel", "e", "relabel", "label", "Say what it is for."),
         Key("machines.copy-ssh", "y", "copy_ssh", "copy ssh", "Copy the plain ssh command into it."),
         Key("machines.copy-exec", "Y", "copy_exec", "copy exec", "Copy the start of a vmbench exec command."),
+        Key(
+            "machines.consoles",
+            "M",
+            "consoles",
+            "consoles",
+            "Its console whole, or those of marked ones as one.",
+        ),
         Key("machines.mark", "space", "mark", "mark", "Mark it, for start, stop, kill and remove."),
         Key("machines.unmark", "u", "unmark", "unmark", "Take all marks away."),
         Key("machines.filter", "slash", "filter", "filter", "Filter: words of any column, -not.", True, True),

@@ -36,6 +36,7 @@ class ConsolesScreen(LogScreen):
         consoles: The machines.
         places: Where their steps began.
         opens: How a console's file is opened.
+        asked: What to begin with: ``search``, or what a log view asks for.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("consoles")
@@ -53,9 +54,15 @@ class ConsolesScreen(LogScreen):
     ]
 
     def __init__(
-        self, title: str, consoles: Consoles, places: Places = tuple, opens: Opens = LogFile
+        self,
+        title: str,
+        consoles: Consoles,
+        places: Places = tuple,
+        opens: Opens = LogFile,
+        asked: str = "",
     ) -> None:
         super().__init__()
+        self._asked_first = asked
         self._title, self._consoles, self._places, self._opens = title, consoles, places, opens
         self._shown: list[tuple[str, Path]] = []
 
@@ -77,6 +84,10 @@ class ConsolesScreen(LogScreen):
         self._look()
         self.set_focus(self.view)
         self.set_interval(POLL * 10, self._look)
+        if self._asked_first == "search":
+            self.call_after_refresh(self.action_search)
+        elif self._asked_first:
+            self.call_after_refresh(self.view.post_message, LogView.Asked(self.view, self._asked_first))
 
     def _look(self) -> None:
         """Take in machines that came since; while the view is paused they wait."""

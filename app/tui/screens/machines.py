@@ -17,6 +17,7 @@ from app.engine.offload import off_loop
 from app.tui import keymap, signs
 from app.tui.layout import PanedScreen, Split
 from app.tui.messages import explain
+from app.tui.screens.consoles import ConsolesScreen
 from app.tui.screens.machine_actions import MachineActions
 from app.tui.widgets.facts import Fact, Facts
 from app.tui.widgets.key_footer import KeyFooter
@@ -297,6 +298,33 @@ class MachinesScreen(MachineActions, PanedScreen):
     def _chosen(self) -> None:
         self.add_class("-reading")
         self.set_focus(self.query_one(LogView))
+
+    def action_filter(self) -> None:
+        """Begin to filter the machines; from the console, to search in it."""
+        if isinstance(self.focused, LogView):
+            self._show_consoles("search")
+        else:
+            super().action_filter()
+
+    def action_consoles(self) -> None:
+        """Show the console whole, or those of the marked machines as one."""
+        self._show_consoles()
+
+    @on(LogView.Asked)
+    def _console_asked(self, event: LogView.Asked) -> None:
+        event.stop()
+        self._show_consoles(event.what)
+
+    def _show_consoles(self, asked: str = "") -> None:
+        current = self.machine_list.current
+        views = [current] if asked and current is not None else self.targets()
+        if not views:
+            self.notify("There is no machine under the cursor.")
+            return
+        names = ", ".join(view.id for view in views)
+        found = [(view.id, view.console) for view in views]
+        title = f"Console{'' if len(views) == 1 else 's'} of {names}"
+        self.app.push_screen(ConsolesScreen(title, lambda: found, asked=asked))
 
     @on(LogView.Status)
     def _console_status(self, message: LogView.Status) -> None:
