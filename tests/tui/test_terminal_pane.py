@@ -183,6 +183,26 @@ async def test_search() -> None:
         assert "\n300\n" in seen(pane)
 
 
+async def test_selection_by_keys_is_copied() -> None:
+    async with Host(opener("sh", "-c", "seq 50; echo 'one two 日本 four'; exec cat")).run_test(
+        size=(60, 12)
+    ) as pilot:
+        _, pane = await started(pilot)
+        await until(lambda: "four" in seen(pane), "the text")
+        await pilot.press("ctrl+g", "left_square_bracket", "v", "k", "w", "v", "l", "l")
+        assert pane.selected_text() == "two" and "y: copy" in pane.told
+        await pilot.press("w", "l", "y")
+        assert pilot.app.copied == ["two 日本"]
+        assert pane.selected is None and pane.scrollback.reading
+        await pilot.press("v", "k", "V", "pageup", "k", "enter")
+        lines = pilot.app.copied[-1].split("\n")
+        assert lines[-1] == "one two 日本 four" and lines[0].isdecimal() and len(lines) > 10
+        await pilot.press("v", "g", "v", "dollar_sign", "y")
+        assert pilot.app.copied[-1] == "1"
+        await pilot.press("v", "escape", "q")
+        assert not pane.scrollback.reading and pane.selected is None
+
+
 async def test_wheel_scrolls_and_typing_returns() -> None:
     async with Host(opener()).run_test(size=(60, 12)) as pilot:
         _, pane = await started(pilot)

@@ -19,8 +19,9 @@ from app.tui.terminal.background import Background
 from app.tui.terminal.emulators import NoEmulator, load
 from app.tui.terminal.keys import encode_focus, encode_key, encode_paste
 from app.tui.terminal.local_pty import LocalPty
-from app.tui.terminal.model import TerminalModel
+from app.tui.terminal.model import Place, TerminalModel
 from app.tui.terminal.mouse import PaneMouse
+from app.tui.terminal.picking import Picking
 from app.tui.terminal.scrollback import step_of
 from app.tui.terminal.view import TerminalView
 
@@ -138,6 +139,8 @@ class TerminalPane(TerminalView, can_focus=True):
         self.told = ""
         """What its title says beside its name."""
         self._prefixed = False
+        self._picking: Picking | None = None
+        """The cursor that selects by keys, while somebody reads."""
         self._serving: asyncio.Task[None] | None = None
         self._rung = False
         self._fitted = (0, 0)
@@ -300,7 +303,7 @@ class TerminalPane(TerminalView, can_focus=True):
         elif self.ended:
             told = f"{self.ended} · enter: again · {prefix_name(self.prefix)} x: close"
         elif self.scrollback.reading:
-            told = self.scrollback.told()
+            told = self._picking.told() if self._picking is not None else self.scrollback.told()
         elif self._prefixed:
             told = f"{prefix_name(self.prefix)} …"
         else:
@@ -433,6 +436,7 @@ class TerminalPane(TerminalView, can_focus=True):
         """Look at the scrollback; keys move in it until ``q``."""
         if not self._background.is_here(lambda: self.read(lines)):
             return
+        self._picking = None
         self.scrollback.read()
         self.scroll_lines(lines)
         self.repaint_all()
@@ -443,6 +447,9 @@ class TerminalPane(TerminalView, can_focus=True):
             super().scroll_lines(count)
 
     def _read_key(self, key: str) -> None:
+        if self._picking is not None:
+            self._pick_key(self._picking, key)
+            return
         step = step_of(key, self.size.height)
         if step is not None:
             self.scroll_lines(step)
@@ -452,8 +459,37 @@ class TerminalPane(TerminalView, can_focus=True):
             self.scrollback.go_to_hit(-1 if key == "n" else 1)
         elif key == "y":
             self.copy()
+        elif key in ("v", "V"):
+            self._picking = Picking(self.model, self._pick_from())
+            if key == "V":
+                self._picking.take_key(key, self.size.height)
+            self._show_picking(self._picking)
         elif key in ("q", "escape", "enter"):
             self.scrollback.leave()
+
+    def _pick_from(self) -> Place:
+        """Return where a selection by keys begins: what was found, the program's cursor, or the last line."""
+        cursor = self.model.cursor
+        top, bottom = self.view_top, min(self.view_top + self.size.height, self.model.end) - 1
+        for place in (self.scrollback.hit, Place(self.model.top + cursor.y, cursor.x)):
+            if place is not None and top <= place.line <= bottom:
+                return place
+        return Place(bottom, 0)
+
+    def _pick_key(self, picking: Picking, key: str) -> None:
+        if picking.take_key(key, self.size.height):
+            self._show_picking(picking)
+            return
+        if key in ("y", "enter"):
+            self.copy()
+        elif key not in ("escape", "q"):
+            return
+        self._picking = None
+        self.select(None)
+
+    def _show_picking(self, picking: Picking) -> None:
+        self.scrollback.show(picking.place.line)
+        self.select(picking.selection)
 
     def search(self, words: str) -> None:
         """Find text in the scrollback and the screen, and go to the last place, once all are found."""

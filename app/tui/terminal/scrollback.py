@@ -69,7 +69,7 @@ class Scrollback:
         above = self._model.top - self.top
         hits = f" · {self._hit + 1} of {len(self.hits)}" if self._words else ""
         hits = " · searching …" if self._searching is not None else hits
-        return f"{above} lines up{hits} · / search · q: back"
+        return f"{above} lines up{hits} · / search · v: select · q: back"
 
     def read(self) -> None:
         """Have keys move in it."""
@@ -94,6 +94,17 @@ class Scrollback:
             self.view, self.reading = None, False
             self.hits, self._words = [], ""
             self._found()
+
+    def show(self, line: int) -> None:
+        """See a line, if it is not seen."""
+        height = max(self._height(), 1)
+        if not self.top <= line < self.top + height:
+            self.scroll((line if line < self.top else line - height + 1) - self.top)
+
+    @property
+    def hit(self) -> Place | None:
+        """The place that was found and gone to last."""
+        return self.hits[self._hit][0] if 0 <= self._hit < len(self.hits) else None
 
     # search
 
