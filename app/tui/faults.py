@@ -36,7 +36,7 @@ class Contained(MessagePump):
         try:
             await super()._dispatch_message(message)
         except Exception as error:
-            _report(self, error)
+            report(self, error)
 
     def set_interval(
         self,
@@ -65,10 +65,10 @@ class Contained(MessagePump):
         """Report what ended a worker, unless its app ends with it."""
         error = event.worker.error
         if event.state is WorkerState.ERROR and error is not None and not event.worker.exit_on_error:
-            _report(self, error)
+            report(self, error)
 
 
-def _report(pump: MessagePump, error: BaseException) -> None:
+def report(pump: MessagePump, error: BaseException) -> None:
     """Report an error.
 
     Raises:
@@ -91,6 +91,6 @@ def _kept(pump: MessagePump, callback: TimerCallback | None) -> TimerCallback | 
         try:
             await invoke(callback)
         except Exception as error:
-            _report(pump, error)
+            report(pump, error)
 
     return run

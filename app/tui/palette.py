@@ -27,7 +27,7 @@ def system_commands(app: Workbench, screen: Screen[object]) -> Iterator[SystemCo
             name = key.action.partition("(")[0]
             if not key.help or name == "back":
                 continue
-            reason = screen.why_not(name)
+            reason = screen.reason_against(name)
             if not reason and not screen.check_action(name, ()):
                 continue
             label = f"{key.label.capitalize()} ({keymap.shown(keymap.keys_of(key, app.key_changes))})"
@@ -69,5 +69,5 @@ async def _lead(app: Workbench, place: str, key: Key, keys: str) -> None:
     await app.go(place)
     screen = app.screen
     if isinstance(screen, VmScreen) and place in screen.SCOPE.split():
-        told = screen.why_not(key.action.partition("(")[0]) or key.help
+        told = screen.reason_against(key.action.partition("(")[0]) or key.help
         app.notify(told, title=f"{key.label.capitalize()}: {keys}", markup=False)

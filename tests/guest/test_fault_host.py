@@ -113,7 +113,7 @@ def test_templates_on_another_file_system_are_forked_and_a_full_one_costs_only_t
     done = user.run("up")
     booted = done.stdout.strip()
     assert "warning: no template can be forked, so machines boot: " in done.stderr
-    assert "No space left" in done.stderr and "free some disk space" in done.stderr
+    assert "no space left" in done.stderr and "free some disk space" in done.stderr
     assert list(disk.iterdir()) in ([filler], [*disk.glob(".*.lock"), filler])
     assert [record.id for record in user.store.records()] == [booted], "nothing is left of what was tried"
     filler.unlink()

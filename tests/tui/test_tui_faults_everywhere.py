@@ -19,6 +19,7 @@ from app.tui.demo_host import DemoDoctor, DemoImages
 from app.tui.demo_latency import DemoLab
 from app.tui.demo_runs import past_runs
 from app.tui.replay import ReplayEngine
+from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Report
 from app.tui.screenshots import WIDE, until
 from app.tui.widgets.line_list import LineList
@@ -161,6 +162,13 @@ def causes(app, screen, lists, name, patch):
         "a callback": lambda: screen.call_later(fault("a callback")),
         "a worker": lambda: screen.run_worker(work(), exit_on_error=False),
     }
+
+    def look_for_reasons() -> None:
+        patch.setattr(type(screen), "why_not", fault("a reason"))
+        screen.refresh_bindings()
+
+    if type(screen).why_not is not VmScreen.why_not:
+        found["a reason"] = look_for_reasons
     if lists:
         patch.setattr(LineList, "on_blur", fault("a handler"))
         found["a handler"] = lambda: screen.set_focus(None)
@@ -178,7 +186,8 @@ async def test_a_fault_of_ones_own_is_reported_on_its_place_and_the_rest_lives(t
             with monkeypatch.context() as patch:
                 kinds = causes(app, screen, lists, name, patch)
                 # All kinds on the first place, and what the person causes on every one.
-                for kind in list(kinds) if name == places.TESTS else {"an action", *list(kinds)[-1:]}:
+                some = {"an action", "a reason", *list(kinds)[-1:]}
+                for kind in [kind for kind in kinds if name == places.TESTS or kind in some]:
                     cause = kinds[kind]
                     caused = cause()
                     await until(pilot, lambda: isinstance(app.screen, Report))

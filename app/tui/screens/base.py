@@ -8,7 +8,7 @@ from textual import events
 from textual.geometry import Size
 from textual.screen import Screen
 
-from app.tui.faults import Contained
+from app.tui.faults import Contained, report
 from app.tui.frugal import FrugalCompositor
 
 if TYPE_CHECKING:
@@ -77,6 +77,18 @@ class VmScreen(Contained, Screen[None]):
         """
         return ""
 
+    def reason_against(self, action: str) -> str:
+        """Say why an action cannot be done now, where a fault while looking for that must end nothing.
+
+        Args:
+            action: Its name, without arguments.
+        """
+        try:
+            return self.why_not(action)
+        except Exception as error:
+            report(self, error)
+            return "A fault of vmbench's own, which was reported, keeps this from being looked at."
+
     def tell_why_not(self, key: str) -> None:
         """Say why a key that nothing took does nothing now, if it is one of the screen's.
 
@@ -84,10 +96,10 @@ class VmScreen(Contained, Screen[None]):
             key: Its name, as Textual calls it.
         """
         for binding in self._bindings.key_to_bindings.get(key, ()):
-            if reason := self.why_not(binding.action.partition("(")[0]):
+            if reason := self.reason_against(binding.action.partition("(")[0]):
                 self.notify(reason, title=f"Not now: {binding.description}", markup=False)
                 return
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey out what cannot be done now."""
-        return True if not self.is_mounted or not self.why_not(action) else None
+        return True if not self.is_mounted or not self.reason_against(action) else None

@@ -452,7 +452,7 @@ class RunScreen(RoomScreen, ActingScreen):
         if self.is_mounted and self.room.current is not None:
             return False
         if action in ("cancel_test", "cancel_run", "run_failed", "attach", "rewind"):
-            return self.is_mounted and not self.why_not(action)
+            return self.is_mounted and not self.reason_against(action)
         return super().check_action(action, parameters)
 
 

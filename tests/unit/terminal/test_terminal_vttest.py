@@ -8,7 +8,7 @@ import re
 import select
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -150,6 +150,11 @@ class Vttest:
                     return
         raise AssertionError(f"no {words!r}:\n" + "\n".join(self.shown()))
 
+    def read_until(self, true: Callable[[], bool]) -> None:
+        """Read until something is true."""
+        while not true():
+            self._read()
+
     def _read(self) -> None:
         if not select.select([self.master], [], [], 60)[0]:
             raise AssertionError("vttest says no more:\n" + "\n".join(self.shown()))
@@ -233,8 +238,8 @@ def test_mouse_of_vttest(choice, mode) -> None:
             program.type(step.encode() + b"\r")
             program.settle()
         program.type_until(choice.encode() + b"\r", "Mouse events will be marked")
+        program.read_until(lambda: program.model.modes.mouse == mode)
         modes = program.model.modes
-        assert modes.mouse == mode
         program.type_until(encode_mouse(Mouse.PRESS, 1, 9, 11, modes), "code 0x0 (12,10) button 1")
         program.type_until(encode_mouse(Mouse.RELEASE, 1, 9, 11, modes), "<27> [ M # * ,")
     finally:
