@@ -25,6 +25,8 @@ MAX_LINE = 16 * 1024
 """Bytes of one line that are shown; the rest of it is cut off."""
 
 _CACHED_BLOCKS = 16
+_NEAR = 2048
+"""Bytes before a place in which a line mostly ends."""
 _PRINT = 64
 """Bytes at the beginning and the end of what was read by which a file is known again."""
 
@@ -187,21 +189,32 @@ class LogFile:
         """Return complete lines from byte ``place`` on, which is where line ``first`` begins."""
         if limit > BLOCK:
             limit += -(place + limit) % BLOCK  # up to where newlines are counted already
-        data = self.read(place, limit)
-        end = data.rfind(b"\n") + 1
-        if end:
-            cut = place + end
-            index, beyond = divmod(place + len(data), BLOCK)
-            begin = index * BLOCK
-            if begin >= place:  # of what is behind the boundary or the last newline, none is in the piece
-                counted = data.count(b"\n", begin - place, end) if beyond else 0
-                lines = self._starts[index] + counted - first
-            else:
-                lines = data.count(b"\n", 0, end)
-            return Piece(data=data[:end], lines=lines, after=cut)
-        if not data or first >= self._newlines:
+        stop = min(place + limit, self.size)
+        cut = self._line_end(place, stop)
+        # Read to the end of its last line, as cutting it there would copy it.
+        data = self.read(place, (cut if cut > place else stop) - place)
+        if cut == place:
+            if not data or first >= self._newlines:
+                return None
+            return Piece(data=data, lines=1, after=self.place_of(first + 1))
+        if len(data) < cut - place:  # the file was cut behind the index; the next poll says so
             return None
-        return Piece(data=data, lines=1, after=self.place_of(first + 1))
+        index, beyond = divmod(stop, BLOCK)
+        begin = index * BLOCK
+        if begin >= place:
+            lines = self._starts[index] + (data.count(b"\n", begin - place) if beyond else 0) - first
+        else:
+            lines = data.count(b"\n")
+        return Piece(data=data, lines=lines, after=cut)
+
+    def _line_end(self, start: int, stop: int) -> int:
+        """Return the byte behind the last newline between two places; the first of them without one."""
+        begin = max(start, stop - _NEAR)
+        found = self.read(begin, stop - begin).rfind(b"\n")
+        if found < 0 < begin - start:
+            begin = start
+            found = self.read(begin, stop - begin).rfind(b"\n")
+        return begin + found + 1 if found >= 0 else start
 
     def _read_line(self, start: int) -> bytes:
         parts: list[bytes] = []

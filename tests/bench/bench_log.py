@@ -97,7 +97,6 @@ async def until(view: LogView, true: Callable[[], bool]) -> None:
         while not true():  # noqa: ASYNC110 - the pane tells nobody
             await asyncio.sleep(0.002)
         drawn = asyncio.Event()
-        view.refresh()
         view.call_after_refresh(drawn.set)
         await drawn.wait()
 

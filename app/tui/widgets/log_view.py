@@ -44,7 +44,7 @@ BACKLOG = 2
 """Times that in one slice that mean a file is being opened, not followed."""
 DRAWN = 0.5
 """Seconds between two drawings while a file is opened."""
-BUDGET = 0.004
+BUDGET = 0.006
 """Seconds of the processor that one slice of work takes."""
 MOST_COPIED = 10_000
 """Lines of one selection that are copied; an export has no such limit."""
