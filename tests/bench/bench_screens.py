@@ -30,6 +30,10 @@ from fcntl import ioctl
 from pathlib import Path
 from struct import pack
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from app.tui.places import titles
+
 ELSEWHERE = "terminals"
 """A place whose keys go to a guest: ``bench_terminal.py`` and the instrument measure those."""
 AIM = 20.0
@@ -42,8 +46,6 @@ MOST = 0.12
 
 def places() -> dict[str, str]:
     """Return the digits that lead to the places, by the places' names."""
-    from app.tui.places import titles
-
     return {name: digit for digit, name, _ in titles() if name != ELSEWHERE}
 
 
