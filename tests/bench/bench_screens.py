@@ -80,12 +80,12 @@ def child(folder: Path, out: Path, tests: int, machines: int, runs: int) -> None
         doctor=demo_host.DemoDoctor(),
         lab=DemoLab(folder / "lab"),
     )
-    felt: list[tuple[str, float]] = []
+    felt: list[tuple[str, float, float]] = []
 
     class Noted(Feel):
         def _feel(self, seconds: float) -> None:
             super()._feel(seconds)
-            felt.append((app.place, seconds * 1000))
+            felt.append((app.place, time.monotonic(), seconds * 1000))
 
     blocks: list[tuple[str, float, float, float, str]] = []
     _watch_blocks(lambda: app.place, blocks)
@@ -250,12 +250,13 @@ def main() -> None:
         felt, blocks = noted["felt"], noted["blocks"]
     figures = {}
     for place in places():
-        everything = [ms for where, ms in felt if where == place]
-        taken = sorted(everything[1:])  # the first is the digit that led there and made the place
+        began, begin, end, used = spans[place]
+        here = [(at, ms) for where, at, ms in felt if where == place]
+        # What leads there, or away, is no key of this place; the first one also made it.
+        taken = sorted(ms for at, ms in here if began <= at <= begin)
         if not taken:
             continue
         p50, p99 = statistics.median(taken), taken[min(len(taken) - 1, int(len(taken) * 0.99))]
-        began, begin, end, used = spans[place]
         cpu = used / chosen.keys * 1000
         typed = max((block[3] for block in blocks if began < block[1] < begin), default=0.0)
         idle = [block for block in blocks if begin < block[1] < end]
@@ -265,7 +266,7 @@ def main() -> None:
             "p50": p50,
             "p99": p99,
             "max": taken[-1],
-            "opening": everything[0],
+            "opening": here[0][1],
             "cpu_per_key": cpu,
             "longest_step_cpu": typed,
             "idle_longest": longest[2:],
