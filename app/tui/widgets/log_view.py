@@ -36,7 +36,7 @@ POLL = 0.1
 """Seconds between two looks at a file that does not grow."""
 SOON = 0.01
 """Seconds until the next slice while a file grows."""
-AT_ONCE = 0.0005
+AT_ONCE = 0.0
 """Seconds until the next slice while a file is opened or searched: keys come first all the same."""
 POLLED = 1 << 20
 """Bytes that are taken in at once, at most."""
