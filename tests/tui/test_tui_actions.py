@@ -18,6 +18,7 @@ from app.tui.screens.run import RunScreen
 from app.tui.screenshots import WIDE, until
 from app.tui.test_rows import Grouping, GroupRow, Sort, TestRow
 from app.tui.widgets.details import Details
+from app.tui.widgets.timeline import Timeline
 from backends.base import MachineRequest
 from registry.model import Problem, Severity
 from tests.fakes import FakeBackend
@@ -114,6 +115,19 @@ async def test_tests_are_listed_by_tag_and_flat_and_in_other_orders(tmp_path) ->
         assert times == sorted(times, reverse=True)
         await pilot.press("o", "T")
         assert (app.rows.sort, app.rows.grouping) == (Sort.REGISTRY, Grouping.SERVICE)
+
+
+async def test_steps_catch_up_with_the_cursor_before_they_are_asked_for(tmp_path) -> None:
+    async with opened(tmp_path, released=None) as (app, _engine, pilot):
+        screen = await finished(app, pilot)
+        shown = screen.query_one(Timeline)
+        before, run_list = shown.test, screen.run_list
+        run_list.cursor = 0 if run_list.cursor else 1
+        screen._moved()  # as its message does
+        assert shown.test is before, "the cursor's own line is painted first"
+        assert screen.timeline.test is run_list.current is not before
+        await pilot.press("end")
+        await until(pilot, lambda: shown.test is run_list.current)
 
 
 async def test_a_finished_run_is_acted_on(tmp_path) -> None:
