@@ -8,7 +8,9 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-PANIC = re.compile(rb"Kernel panic - not syncing: ([^\r\n]*)")
+SIGN = rb"Kernel panic - not syncing"
+"""How Linux's line about a panic begins, as a pattern."""
+PANIC = re.compile(SIGN + rb": ([^\r\n]*)")
 _PIECE = 1 << 20
 _MOST = 200
 """Characters that are told of a reason."""

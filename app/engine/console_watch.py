@@ -13,6 +13,7 @@ from pathlib import Path
 from app.engine.offload import off_loop
 from app.logs.match import Pattern
 from app.logs.times import TimesWriter
+from backends import panics
 from registry.model import ConsoleStep, Test
 
 POLL = 0.1
@@ -39,7 +40,7 @@ class Complaint(StrEnum):
 
 
 _PATTERNS: tuple[tuple[Complaint, re.Pattern[bytes]], ...] = (
-    (Complaint.PANIC, re.compile(rb"Kernel panic - not syncing")),
+    (Complaint.PANIC, re.compile(panics.SIGN)),
     (
         Complaint.OOPS,
         re.compile(

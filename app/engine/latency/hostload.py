@@ -14,7 +14,7 @@ class HostLoad:
 
     def busy(self) -> float:
         """Return the part of all processors' time that was spent working, from 0 to 1."""
-        busy, total = _times()
+        busy, total, _ = _times()
         if not self._total:
             self._busy, self._total = busy, total
             return 0.0
@@ -29,29 +29,24 @@ class StolenTime:
     """Tells what part of all processors' time the hypervisor kept for others since this was made."""
 
     def __init__(self) -> None:
-        self._stolen, self._total = _stolen()
+        _, self._total, self._stolen = _times()
 
     def part(self) -> float:
         """Return it, from 0 to 1; 0 where the system does not count it."""
-        stolen, total = _stolen()
+        _, total, stolen = _times()
         passed = total - self._total
         return min(1.0, max(0.0, (stolen - self._stolen) / passed)) if passed > 0 else 0.0
 
 
-def _stolen() -> tuple[float, float]:
-    import psutil
-
-    return getattr(psutil.cpu_times(), "steal", 0.0), _times()[1]
-
-
-def _times() -> tuple[float, float]:
+def _times() -> tuple[float, float, float]:
+    """Return how long processors worked, all their time, and what the hypervisor took, read at one moment."""
     import psutil  # not before somebody asks: the workbench starts without it
 
     times = psutil.cpu_times()
     idle = times.idle + getattr(times, "iowait", 0.0)
     # Linux counts the time of guests also as user's.
     total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
-    return total - idle, total
+    return total - idle, total, getattr(times, "steal", 0.0)
 
 
 def load_average() -> float:
