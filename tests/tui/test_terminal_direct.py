@@ -6,7 +6,6 @@ import asyncio
 import random
 
 import pytest
-from textual import events
 from textual.widgets import Static
 
 from app.tui import theme
@@ -301,8 +300,7 @@ async def test_a_key_is_typed_by_the_input_thread_only_when_nothing_else_is_to_b
     async with on_real_outer(Host(), monkeypatch) as outer:
         screen = await started(outer)
         pane = screen.panes[0]
-        letter = events.Key("a", "a")
-        assert not pane.type_now(letter), "this source is no PTY of this host"
+        assert not pane.type_now("a", "a"), "this source is no PTY of this host"
         assert pane.only_typed()
         screen.room.together.toggle(pane)
         assert not pane.only_typed()

@@ -179,8 +179,17 @@ async def test_search() -> None:
         assert "277" in seen(pane)
         await pilot.press("n", "n")
         assert "\n77\n" in seen(pane)
-        await pilot.press("x", "escape")
+        await pilot.press("x", "slash")
+        assert pane.told == "/▏ · enter: 77 again"
+        await pilot.press("enter")
+        assert "3 of 3" in pane.told, "none typed: the last search goes on"
+        await pilot.press("escape")
         assert "\n300\n" in seen(pane)
+        for keys in (["ctrl+g", "slash", "enter"], ["escape", "ctrl+g", "left_square_bracket", "n"]):
+            await pilot.press(*keys)
+            await until(lambda: "3 of 3" in pane.told, "the same, searched anew")
+        await pilot.press("slash", "x", "enter", "slash", "enter")
+        await until(lambda: "0 of 0" in pane.told, "nothing")
 
 
 async def test_selection_by_keys_is_copied() -> None:
@@ -344,6 +353,26 @@ async def test_typing_into_all_panes_and_into_chosen_ones() -> None:
         await until(lambda: "\nalone" in seen(second), "the echo in the one that was not")
         assert "two" not in seen(second)
         assert "alone" not in seen(first) + seen(third)
+
+
+async def test_keys_typed_together_reach_each_program_as_it_wants_them() -> None:
+    async with Host(opener()).run_test(size=(81, 24)) as pilot:
+        screen, plain = await started(pilot)
+        await pilot.press("ctrl+g", "percent_sign")
+        await until(lambda: len(screen.panes) == 2 and screen.panes[1].source, "panes")
+        asking = screen.panes[1]
+        await pilot.press(*r"printf '\033[?1h\033[?2004h'", "enter")
+        await until(lambda: asking.model.modes.bracketed_paste, "the modes")
+        for typed_into in (asking, plain):
+            screen.set_focus(typed_into)
+            await pilot.press("ctrl+g", "B")
+        await pilot.press("up")
+        plain.post_message(Paste("pasted"))
+        await until(lambda: "^[[Apasted" in seen(plain), "what was typed here")
+        await until(lambda: "^[OA^[[200~pasted^[[201~" in seen(asking), "the same, as was asked for there")
+        await pilot.press("ctrl+g", "ctrl+g")
+        for pane in screen.panes:
+            await until(lambda pane=pane: "^G" in seen(pane), "the prefix key in each")
 
 
 async def test_arrows_lead_to_the_pane_on_that_side() -> None:

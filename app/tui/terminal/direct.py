@@ -256,20 +256,13 @@ class Painter:
 class KeyTaker(Protocol):
     """A widget that takes keys at once."""
 
-    def type_text(self, character: str, note: Callable[[], None]) -> bool:
-        """Type a printable character from the input thread; ``note`` is called before it is written."""
-        ...
+    def type_now(self, key: str, character: str | None) -> bool:
+        """Type a key from the input thread, if nothing but typing it is to be done; return whether it was.
 
-    def takes_text(self) -> bool:
-        """Return whether a printable character is only typed; asked by any thread."""
-        ...
-
-    def take_text(self, character: str) -> None:
-        """Type a printable character."""
-        ...
-
-    def type_now(self, event: events.Key) -> bool:
-        """Type a key from the input thread, if nothing but typing it is to be done; return whether it was."""
+        Args:
+            key: Textual's name of it, or the character.
+            character: What it types, if anything.
+        """
         ...
 
     def take_key(self, event: events.Key) -> None:
@@ -340,50 +333,33 @@ class Keyboard:
         return self._accept(focused)
 
     def _quick(self, character: str) -> bool:
-        """Type a character that was read alone; runs in the thread that reads."""
+        """Take a character that was read alone; runs in the thread that reads."""
         if self._handed != self._done:
             return False
         taker, driver = self.taker(), self._driver
         if taker is None or driver is None:
             return False
         ear: object = driver._file
-        begun = time.monotonic()
-
-        def note() -> None:
-            if isinstance(ear, Ear):
-                ear.typed(begun, character)
-
-        if taker.type_text(character, note):
-            return True
-        if not taker.takes_text():
-            return False
-        note()
-        self._handed += 1
-        self._loop.call_soon_threadsafe(self._text_arrived, character, context=self._context)
+        if isinstance(ear, Ear):
+            ear.typed(time.monotonic(), character)
+        if not taker.type_now(character, character):
+            self._hand_on(events.Key(_character_to_key(character), character))
         return True
 
     def _goes_on(self) -> bool:
         """Return whether a terminal has the keyboard; runs in the thread that reads."""
         return self.taker() is not None
 
-    def _text_arrived(self, character: str) -> None:
-        """Act on a character that was read alone, with nothing before it that waits."""
-        taker = self.taker()
-        if taker is None or not taker.takes_text():
-            self._arrived(events.Key(_character_to_key(character), character))
-            return
-        try:
-            taker.take_text(character)
-        except Exception as error:
-            self._app._handle_exception(error)
-        self._done += 1
-
     def _read(self, message: Message) -> None:
         """Take what the input thread read; runs in that thread."""
         if isinstance(message, events.Key) and self._handed == self._done:
             taker = self.taker()
-            if taker is not None and taker.type_now(message):
+            if taker is not None and taker.type_now(message.key, message.character):
                 return
+        self._hand_on(message)
+
+    def _hand_on(self, message: Message) -> None:
+        """Have something acted on in the event loop; runs in the thread that reads."""
         self._handed += 1
         self._loop.call_soon_threadsafe(self._arrived, message, context=self._context)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 from weakref import WeakSet
 
@@ -16,6 +17,7 @@ from app.setting_kinds import prefix_name
 from app.settings import PREFIX
 from app.tui import clipboard
 from app.tui.terminal.background import Background
+from app.tui.terminal.emulator import Modes
 from app.tui.terminal.emulators import NoEmulator, load
 from app.tui.terminal.keys import encode_focus, encode_key, encode_paste
 from app.tui.terminal.local_pty import LocalPty
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 Opener = Callable[[int, int], Awaitable["Terminal"]]
 """Opens what a pane shows, for columns and rows."""
+
+Typed = Callable[[Modes], bytes]
+"""What was typed, as the bytes that a terminal with certain modes sends for it."""
 
 _SLICE = 4096
 _SLICE_TIME = 0.002
@@ -120,7 +125,7 @@ class TerminalPane(TerminalView, can_focus=True):
         self.model.on_reply = self.send
         self.model.on_bell = self._bell
         self.model.on_copy = self._copy_asked
-        self.on_typed: Callable[[TerminalPane, bytes], None] = lambda pane, data: None
+        self.on_typed: Callable[[TerminalPane, Typed], None] = lambda pane, typed: None
         """Called with what was typed or pasted here."""
         self.on_command: Callable[[TerminalPane, str], None] = lambda pane, key: None
         """Called with a key after the prefix that is not the pane's own; at once, so that a focus that it
@@ -299,7 +304,7 @@ class TerminalPane(TerminalView, can_focus=True):
         if self.model.title and self.model.title != self.label:
             name = f"{name}: {self.model.title}"
         if self.scrollback.typing is not None:
-            told = f"/{self.scrollback.typing}▏"
+            told = self.scrollback.typed()
         elif self.ended:
             told = f"{self.ended} · enter: again · {prefix_name(self.prefix)} x: close"
         elif self.scrollback.reading:
@@ -335,10 +340,14 @@ class TerminalPane(TerminalView, can_focus=True):
         elif not self.ended:
             self._early += data
 
-    def _type(self, data: bytes) -> None:
+    def _type(self, typed: Typed) -> None:
         self._background.typed()
-        self.send(data)
-        self.on_typed(self, data)
+        self.send_typed(typed)
+        self.on_typed(self, typed)
+
+    def send_typed(self, typed: Typed) -> None:
+        """Type a key or a paste into the program, as its modes want it."""
+        self.send(typed(self.model.modes))
 
     async def on_key(self, event: events.Key) -> None:
         """Take a key that came through the app."""
@@ -368,29 +377,17 @@ class TerminalPane(TerminalView, can_focus=True):
             or not self.only_typed()
         )
 
-    def takes_text(self) -> bool:
-        """Return whether a printable character is only typed; asked by any thread."""
-        return self.source is not None and self._only_types()
+    def type_now(self, key: str, character: str | None) -> bool:
+        """Type a key, if nothing but typing it is to be done; return whether it was; runs in any thread.
 
-    def take_text(self, character: str) -> None:
-        """Type a printable character."""
-        self._type(character.encode())
-
-    def type_text(self, character: str, note: Callable[[], None]) -> bool:
-        """Type a character at once, if it is only typed; ``note`` is called first; runs in any thread."""
-        source = self._typed_into()  # a prefix is never a printable character
+        Args:
+            key: Textual's name of it, or the character.
+            character: What it types, if anything.
+        """
+        source = self._typed_into() if key != self.prefix else None
         if source is None:
             return False
-        note()
-        self._background.typed()
-        return source.write_now(character.encode())
-
-    def type_now(self, event: events.Key) -> bool:
-        """Type a key at once if the program gets it and nothing else is to be done; runs in any thread."""
-        source = self._typed_into() if event.key != self.prefix else None
-        if source is None:
-            return False
-        data = encode_key(event.key, event.character, self.model.modes)
+        data = key.encode() if key == character else encode_key(key, character, self.model.modes)
         self._background.typed()
         return bool(data) and source.write_now(data)
 
@@ -415,13 +412,13 @@ class TerminalPane(TerminalView, can_focus=True):
         else:
             self.select(None)
             self.scrollback.leave()
-            self._type(encode_key(event.key, event.character, self.model.modes))
+            self._type(partial(encode_key, event.key, event.character))
             return
         self.retitle()
 
     def _command(self, key: str, character: str | None) -> None:
         if key == self.prefix:
-            self.send(encode_key(key, character, self.model.modes))
+            self._type(partial(encode_key, key, character))
         elif key in ("left_square_bracket", "pageup"):
             self.read(-self.size.height // 2 if key == "pageup" else 0)
         elif key == "slash":
@@ -456,7 +453,9 @@ class TerminalPane(TerminalView, can_focus=True):
         elif key == "slash":
             self.scrollback.typing = ""
         elif key in ("n", "N"):
-            self.scrollback.go_to_hit(-1 if key == "n" else 1)
+            words = self.scrollback.again(-1 if key == "n" else 1)
+            if words is not None:
+                self.search(words)
         elif key == "y":
             self.copy()
         elif key in ("v", "V"):
@@ -511,7 +510,7 @@ class TerminalPane(TerminalView, can_focus=True):
             self.retitle()
             return
         self.scrollback.leave()
-        self._type(encode_paste(event.text, self.model.modes))
+        self._type(partial(encode_paste, event.text))
 
     def on_focus(self) -> None:
         """Tell the program, and show the cursor."""

@@ -54,6 +54,8 @@ class Scrollback:
         self.hits: list[tuple[Place, int]] = []
         """What was found, and how many columns it takes."""
         self._words = ""
+        self._last = ""
+        """What was searched last, to be searched again."""
         self._hit = -1
         self._searching: asyncio.Task[None] | None = None
 
@@ -109,11 +111,14 @@ class Scrollback:
     # search
 
     def take_key(self, event: events.Key) -> str | None:
-        """Take a key while words are typed; return the words if it ends them and wants them found."""
+        """Take a key while words are typed; return them if it ends them and wants them found.
+
+        With none typed, the last search goes on.
+        """
         assert self.typing is not None
         if event.key == "enter":
             words, self.typing = self.typing, None
-            return words
+            return words or self.again(-1)
         if event.key == "escape":
             self.typing = None
         elif event.key == "backspace":
@@ -131,7 +136,8 @@ class Scrollback:
         """
         self.end_search()
         self.read()
-        self._words, self.hits, self._hit = words, [], -1
+        self._words = self._last = words
+        self.hits, self._hit = [], -1
         self._searching = asyncio.create_task(self._search(words), name=name)
         self._found()
 
@@ -157,6 +163,18 @@ class Scrollback:
         if self._searching is not None:
             self._searching.cancel()
             self._searching = None
+
+    def again(self, step: int) -> str | None:
+        """Go on to another place that was found; return the last words where they are to be searched anew."""
+        if self._words or not self._last:
+            self.go_to_hit(step)
+            return None
+        return self._last
+
+    def typed(self) -> str:
+        """Return what a title says while words are typed."""
+        again = f" · enter: {self._last} again" if self._last and not self.typing else ""
+        return f"/{self.typing}▏{again}"
 
     def go_to_hit(self, step: int) -> None:
         """Go on to another place that was found."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from app.tui.terminal.pane import TerminalPane
+from app.tui.terminal.pane import TerminalPane, Typed
 
 
 class Together:
@@ -45,11 +45,11 @@ class Together:
             pane.together = pane in chosen
             pane.retitle()
 
-    def typed(self, pane: TerminalPane, data: bytes) -> None:
-        """Type what was typed into one of them into the others."""
+    def typed(self, pane: TerminalPane, typed: Typed) -> None:
+        """Type what was typed into one of them into the others, each as its own program wants it."""
         if pane in self._chosen:
             for other in self._chosen - {pane}:
-                other.send(data)
+                other.send_typed(typed)
 
     def told(self, pane: TerminalPane | None) -> str:
         """Return what the line of keys says before them while a terminal is typed into."""
