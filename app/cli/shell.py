@@ -25,6 +25,7 @@ Examples:
   vmbench shell calm-otter
   vmbench shell calm -- top
   vmbench shell calm --record session.cast
+  vmbench shell calm --record session.cast --cast-version 2    # for older players
   vmbench exec calm -- uname -a     # without a terminal, as in scripts
 
 Leave it as any shell: exit, or Ctrl-D.
@@ -36,7 +37,14 @@ Leave it as any shell: exit, or Ctrl-D.
 @click.argument("words", nargs=-1, metavar="[-- CMD...]", type=click.UNPROCESSED)
 @click.option("--record", metavar="FILE", type=click.Path(path_type=Path), help="Record it as asciicast.")
 @click.option("--record-input", is_flag=True, help="Record what is typed, too.")
-def command(machine: str, words: tuple[str, ...], record: Path | None, record_input: bool) -> int:
+@click.option(
+    "--cast-version",
+    type=click.Choice(["3", "2"]),
+    help="Version of asciicast; the setting terminal.cast_version unless given.",
+)
+def command(
+    machine: str, words: tuple[str, ...], record: Path | None, record_input: bool, cast_version: str | None
+) -> int:
     """Open a shell, or CMD, in a machine on this terminal."""
     from app.attach import attach
     from app.cli.bench import act
@@ -51,12 +59,14 @@ def command(machine: str, words: tuple[str, ...], record: Path | None, record_in
             script = script_of(words) if words else None
             if record is None:
                 return await attach(found, script)
-            return await _recorded(bench, found, script, record, record_input)
+            return await _recorded(bench, found, script, record, record_input, cast_version)
 
     return act(work)
 
 
-async def _recorded(bench: Bench, machine: Machine, script: str | None, file: Path, typed: bool) -> int:
+async def _recorded(
+    bench: Bench, machine: Machine, script: str | None, file: Path, typed: bool, version: str | None
+) -> int:
     """Hand this terminal over and record what is shown on it."""
     import asyncio
 
@@ -69,6 +79,8 @@ async def _recorded(bench: Bench, machine: Machine, script: str | None, file: Pa
     recording = options.recording()
     assert recording is not None
     recording = replace(recording, typed=typed or recording.typed)
+    if version is not None:
+        recording = replace(recording, version=2 if version == "2" else 3)
     try:
         cast = recording.write(file, f"{machine.id}: {script}" if script else machine.id, columns, rows)
     except FileExistsError as error:

@@ -207,8 +207,9 @@ def test_a_shell_on_a_terminal(user: User) -> None:
     finally:
         shell.close()
 
-    # The terminal comes back also when the machine goes away below it.
-    shell = Pty(user, "shell", name, "--", "echo he''re; sleep 1000")
+    # The terminal comes back also when the machine goes away below it, and what was recorded is whole.
+    recorded = ("--record", "session.cast", "--cast-version", "2")
+    shell = Pty(user, "shell", name, *recorded, "--", "echo he''re; sleep 1000")
     try:
         shell.until(b"here")
         user.run("kill", name)
@@ -217,4 +218,7 @@ def test_a_shell_on_a_terminal(user: User) -> None:
         assert b"error: " in shell.seen
     finally:
         shell.close()
+    told = json.loads(user.run("play", "--json", "session.cast").stdout)
+    assert (told["version"], told["columns"], told["problems"]) == (2, 100, [])
+    assert "here" in (user.folder / "session.cast").read_text()
     assert "needs a terminal" in user.run("shell", name, code=2).stderr
