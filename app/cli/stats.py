@@ -16,6 +16,7 @@ from app.cli.text import duration, size, table
 
 if TYPE_CHECKING:
     from app.cli.bench import Bench
+    from app.engine.measuring import Measuring
     from backends.base import MachineStats
 
 PERIOD = 2.0
@@ -49,46 +50,49 @@ def command(machines: tuple[str, ...], follow: bool, as_json: bool) -> int:
     from app.cli.bench import act
 
     async def work(bench: Bench) -> int:
-        while True:
-            rows = await _sample(bench, machines)
-            if as_json:
-                text = json.dumps(
-                    [{"id": i} | dataclasses.asdict(s) for i, s in rows], indent=None if follow else 1
-                )
-            else:
-                text = _table(rows)
-            if follow and not as_json and sys.stdout.isatty() and not plain():
-                text = f"\x1b[H\x1b[J{text}"
-            print(text, flush=True)
-            if not follow:
-                return 0
-            await asyncio.sleep(PERIOD)
+        from app.engine.measuring import Measuring
+
+        measuring = Measuring(bench.backend)
+        try:
+            while True:
+                rows = await _sample(bench, measuring, machines)
+                if as_json:
+                    text = json.dumps(
+                        [{"id": i} | dataclasses.asdict(s) for i, s in rows], indent=None if follow else 1
+                    )
+                else:
+                    text = _table(rows)
+                if follow and not as_json and sys.stdout.isatty() and not plain():
+                    text = f"\x1b[H\x1b[J{text}"
+                print(text, flush=True)
+                if not follow:
+                    return 0
+                await asyncio.sleep(PERIOD)
+        finally:
+            await measuring.close()
 
     return act(work, endless=follow)
 
 
-async def _sample(bench: Bench, names: tuple[str, ...]) -> list[tuple[str, MachineStats]]:
-    import asyncio
-
+async def _sample(
+    bench: Bench, measuring: Measuring, names: tuple[str, ...]
+) -> list[tuple[str, MachineStats]]:
     from app.engine.offload import off_loop
     from backends.base import BackendError, MachineState
 
     if names:
-        chosen = [r.id for r in await bench.find_all(names)]
+        chosen = await bench.find_all(names)
     else:
         states = (MachineState.RUNNING, MachineState.PAUSED)
-        chosen = [r.id for r in await off_loop(bench.machines.records) if r.state in states]
-
-    async def one(machine: str) -> tuple[str, MachineStats] | None:
-        try:
-            async with bench.machine(machine) as found:
-                return machine, await found.stats()
-        except BackendError:
-            if names:
-                raise
-            return None  # it ended just now, or a run of another vmbench has it
-
-    return [row for row in await asyncio.gather(*(one(m) for m in chosen)) if row is not None]
+        chosen = [r for r in await off_loop(bench.machines.records) if r.state in states]
+    rows: list[tuple[str, MachineStats]] = []
+    for record, found in zip(chosen, await measuring.stats(chosen), strict=True):
+        if not isinstance(found, BackendError):
+            rows.append((record.id, found))
+        elif names:
+            raise found
+        # else it ended just now
+    return rows
 
 
 def _table(rows: list[tuple[str, MachineStats]]) -> str:
