@@ -67,6 +67,22 @@ async def test_the_keys_of_the_focused_widget_are_shown_and_clicked() -> None:
         assert app.query_one(Greeter).greeted == 1, "beside the keys there is nothing to press"
 
 
+async def test_where_there_is_little_room_whole_keys_are_left_out_and_help_stays() -> None:
+    class Helped(Host):
+        BINDINGS = [("question_mark", "help", "Help")]
+
+    async with Helped().run_test(size=(60, 12)) as pilot:
+        line = pilot.app.query_one(KeyLine)
+        pilot.app.query_one(Greeter).focus()
+        await until(lambda: line.render().plain.split() == "g Greet s Say z Zoom ? Help".split(), "all")
+        await pilot.resize_terminal(20, 12)
+        await until(lambda: line.render().plain.split() == "g Greet ? Help".split(), "what fits")
+        await pilot.click(line, offset=(1, 0))
+        await until(lambda: pilot.app.query_one(Greeter).greeted == 1, "what the click does")
+        await pilot.resize_terminal(5, 12)
+        await until(lambda: line.render().plain.split() == "? Help".split(), "the help")
+
+
 async def test_what_cannot_be_done_now_is_dim_and_only_rings() -> None:
     class Refusing(Host):
         rung = 0

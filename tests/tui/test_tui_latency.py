@@ -23,6 +23,7 @@ from app.tui.screens.latency import LatencyScreen
 from app.tui.screens.new_measurement import NewMeasurement
 from app.tui.screenshots import until
 from app.tui.widgets.gauge import Gauge
+from app.tui.widgets.key_footer import KeyLine
 from app.tui.widgets.still import TextPane
 
 
@@ -174,6 +175,9 @@ async def test_the_gauge_tells_what_was_felt(tmp_path: Path, gauge: bool) -> Non
         found.look()
         await pilot.pause()
         assert found.display and "host 35%" in str(found.content) and "p50" in str(found.content)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: not found.display)
+        assert "help" in app.screen.query_one(KeyLine).render().plain, "the keys come before it"
 
 
 def feel_all(key: Callable[[float, str | None], None], wrote: Callable[[str], None]) -> None:

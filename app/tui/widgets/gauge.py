@@ -21,14 +21,15 @@ class Gauge(Contained, Static):
 
     DEFAULT_CSS = """
     Gauge { width: auto; min-width: 0; height: 1; padding: 0 1; color: $vm-dim; text-wrap: nowrap; }
+    Gauge.-untold { display: none; }
     """
     ALLOW_SELECT = False
 
     def __init__(self) -> None:
-        super().__init__(markup=False)
+        # A class and no style of its own: where there is no room, the style sheet hides it.
+        super().__init__(markup=False, classes="-untold")
         self._told = ""
         self._width = 0
-        self.display = False
 
     @property
     def workbench(self) -> Workbench:
@@ -68,6 +69,6 @@ class Gauge(Contained, Static):
         if text != self._told:
             wider = len(text) > self._width  # a narrower text keeps its room: nothing is laid out anew
             self._told, self._width = text, max(len(text), self._width)
-            self.display = True
+            self.remove_class("-untold")
             style = self.app.theme_variables["warning"] if slow else ""
             self.update(Text(text.rjust(self._width), style=style), layout=wider)

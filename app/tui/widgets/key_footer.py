@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual import events
@@ -14,6 +15,10 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from app.tui.widgets.gauge import Gauge
+
+
+STAY = ("help", "quit")
+"""Actions whose keys are named however little room there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,12 @@ class ShownKey:
     action: str
     enabled: bool
     tooltip: str
+
+    @property
+    def width(self) -> int:
+        """Cells that it takes."""
+        words = f" {self.display} {self.description} " if self.description else self.display
+        return cell_len(words)
 
 
 class KeyLine(Widget):
@@ -79,7 +90,8 @@ class KeyLine(Widget):
         key_style = self.get_component_rich_style("key-line--key")
         description_style = self.get_component_rich_style("key-line--description")
         text = Text(no_wrap=True, end="")
-        for number, shown in enumerate(self.keys):
+        for number in self._fitting():
+            shown = self.keys[number]
             change = Style(dim=not shown.enabled or None, meta={"number": number})
             if number == self._hovered:
                 change += Style(bgcolor=self.get_component_rich_style("key-line--hover").bgcolor)
@@ -89,6 +101,16 @@ class KeyLine(Widget):
             else:
                 text.append(shown.display, key_style + change)
         return text
+
+    def _fitting(self) -> list[int]:
+        """Return the numbers of the keys there is room for; the one to the help, which names all, stays."""
+        left = list(range(len(self.keys)))
+        wide = sum(self.keys[number].width for number in left)
+        droppable = [number for number in left if self.keys[number].action not in STAY]
+        while wide > self.size.width and droppable:
+            wide -= self.keys[droppable[-1]].width
+            left.remove(droppable.pop())
+        return left
 
     def _hover(self, number: int | None) -> None:
         if number != self._hovered:
