@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from registry.keep import Keep
 from registry.units import parse_size
@@ -22,6 +22,7 @@ class Kind:
         parse: Returns the typed value, or raises ``Unfit``.
         schema: The JSON schema of what a file may hold.
         choices: All values there are, where they can be listed.
+        show: Returns a typed value as people write it, so that it can be typed in again.
     """
 
     def __init__(
@@ -29,10 +30,12 @@ class Kind:
         parse: Callable[[object], object],
         schema: Mapping[str, object],
         choices: tuple[str, ...] = (),
+        show: Callable[[object], str] = str,
     ) -> None:
         self._parse = parse
         self.schema = schema
         self.choices = choices
+        self.show = show
 
     def __call__(self, value: object) -> object:
         """Return the typed value.
@@ -113,7 +116,16 @@ def _parse_memory(value: object) -> int:
     try:
         return parse_size(value if number is None else number)
     except ValueError:
-        raise Unfit('a number of MiB or a text such as "512M" or "2G"') from None
+        raise Unfit('a size with its unit, such as "512M" or "2G"') from None
+
+
+def _show_memory(value: object) -> str:
+    """Return MiB with the largest unit that they are a whole number of: ``8G``, ``1536M``."""
+    assert isinstance(value, int)
+    for unit, mebibytes in (("T", 1024 * 1024), ("G", 1024)):
+        if value and value % mebibytes == 0:
+            return f"{value // mebibytes}{unit}"
+    return f"{value}M" if value else "0"
 
 
 def _parse_milliseconds(value: object) -> float:
@@ -157,6 +169,12 @@ def parse_prefix(value: object) -> str:
     raise Unfit('a key such as "ctrl+g", "ctrl+]" or "f12"; not ctrl with h, i, j or m')
 
 
+def _show_prefix(prefix: object) -> str:
+    called = str(prefix).removeprefix("ctrl+")
+    sign = next((sign for sign, name in _PREFIX_SIGNS.items() if name == called), "")
+    return f"ctrl+{sign}" if sign else str(prefix)
+
+
 def prefix_name(prefix: str) -> str:
     """Return a prefix key as people write it: ``^g``, ``^]``, ``F12``."""
     name = prefix.removeprefix("ctrl+")
@@ -165,15 +183,22 @@ def prefix_name(prefix: str) -> str:
     return f"^{next((sign for sign, called in _PREFIX_SIGNS.items() if called == name), name)}"
 
 
+def _listed(names: object) -> str:
+    return ", ".join(map(str, names)) if isinstance(names, Iterable) else str(names)
+
+
 TEXT = Kind(_parse_text, {"type": "string", "minLength": 1})
 SWITCH = Kind(_parse_switch, {"type": "boolean"}, ("true", "false"))
 SIZE = Kind(
     _parse_memory,
-    {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9.]+ *[A-Za-z]*$"}]},
+    {"anyOf": [{"type": "string", "pattern": "^[0-9.]+ *[A-Za-z]*$"}, {"type": "integer", "minimum": 0}]},
+    show=_show_memory,
 )
 KEEP = Kind(lambda value: Keep(str(choice(*Keep)(value))), {"enum": [str(k) for k in Keep]}, tuple(Keep))
 PARALLEL = Kind(parse_parallel, {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}]})
 CAST_VERSION = Kind(_parse_cast_version, {"enum": [3, 2]}, ("3", "2"))
-NAMES = Kind(_parse_names, {"type": "array", "items": {"type": "string"}})
-PREFIX_KEY = Kind(parse_prefix, {"type": "string"})
-MILLISECONDS = Kind(_parse_milliseconds, {"type": "number", "exclusiveMinimum": 0})
+NAMES = Kind(_parse_names, {"type": "array", "items": {"type": "string"}}, show=_listed)
+PREFIX_KEY = Kind(parse_prefix, {"type": "string"}, show=_show_prefix)
+MILLISECONDS = Kind(
+    _parse_milliseconds, {"type": "number", "exclusiveMinimum": 0}, show=lambda value: f"{value:g}"
+)

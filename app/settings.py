@@ -156,6 +156,10 @@ class Setting:
         """All values there are, where they can be listed."""
         return self.parse.choices if isinstance(self.parse, Kind) else ()
 
+    def show(self, value: object) -> str:
+        """Return a typed value as people write it."""
+        return self.parse.show(value) if isinstance(self.parse, Kind) else str(value)
+
     @property
     def default(self) -> object:
         """The value that holds where nobody sets it; ``None`` is decided by the host."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.setting_kinds import Unfit
+from app.setting_kinds import SIZE, Unfit
 from app.settings import SETTINGS, Setting, SettingsError
 from backends.files import make_room
 from registry.decode import suggest
@@ -77,7 +77,13 @@ def write_setting(file: Path, key: str, text: str, *, project: bool = False) -> 
     if section:
         if section not in document:
             document[section] = table()
-        document[section][name] = raw
+        holder = document[section]
+        if not isinstance(holder, dict):
+            raise SettingsError(
+                f"{file}: {section} is a value there, and no section",
+                f"write [{section}] there and its settings below",
+            )
+        holder[name] = raw
     else:
         document[name] = raw
     return write_text(file, key, before, document.as_string())
@@ -124,7 +130,7 @@ def shown_value(value: object, setting: Setting) -> str:
         return setting.otherwise
     if isinstance(value, bool):
         return "true" if value else "false"
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return setting.show(value)
 
 
 def _raw(setting: Setting, text: str) -> object:
@@ -144,11 +150,14 @@ def _raw(setting: Setting, text: str) -> object:
     elif "number" in types:
         with contextlib.suppress(ValueError):
             raw = float(str(raw))
+        if isinstance(raw, float) and raw.is_integer():
+            raw = int(raw)
     try:
-        setting.parse(raw)
+        typed = setting.parse(raw)
     except Unfit as unfit:
         raise SettingsError(f'{setting.key}: "{text}" does not fit', f"give {unfit}") from None
-    return raw
+    # A size has a unit in the file, whatever was typed.
+    return setting.show(typed) if setting.parse is SIZE else raw
 
 
 def _list(value: object) -> list[object]:

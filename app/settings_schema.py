@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.setting_kinds import SIZE
 from app.settings import SECTIONS, SETTINGS, Setting
 from app.settings_file import shown_value
 
@@ -34,6 +35,8 @@ def _of(setting: Setting) -> dict[str, object]:
     if setting.default is not None:
         default = setting.default
         found["default"] = (
-            default if isinstance(default, bool | int | float | str) else shown_value(default, setting)
+            shown_value(default, setting)
+            if setting.parse is SIZE or not isinstance(default, bool | int | float | str)
+            else default
         )
     return found

@@ -93,7 +93,7 @@ def _list(*, as_json: bool) -> int:
         }
         print(json.dumps(document, indent=1))
         return 0
-    rows = [(s.setting.key, s.value, s.source, s.setting.about) for s in listed]
+    rows = [(s.setting.key, s.value or "none", s.source, s.setting.about) for s in listed]
     print(table(("SETTING", "VALUE", "SOURCE", "MEANS"), rows))
     return 0
 

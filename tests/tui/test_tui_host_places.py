@@ -82,7 +82,7 @@ async def test_the_doctor_looks_says_what_to_type_and_reclaims() -> None:
     async with opened(House(doctor=doctor), "9") as (app, pilot):
         await until(pilot, lambda: isinstance(app.screen, DoctorScreen) and not app.screen.looking)
         screen = app.screen
-        assert "1 fail, 1 warning" in str(screen.checks.border_title)
+        assert "1 failure, 1 warning" in str(screen.checks.border_title)
         assert "4 things" in str(screen.garbage.border_title)
         await pilot.press("down", "down", "y")
         assert app.clipboard == doctor.found[2].remedy

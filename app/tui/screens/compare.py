@@ -29,6 +29,8 @@ CHANGES = {
 }
 NOTABLE = 0.2
 """Share of a duration by which it must have moved to be coloured; and at least a second."""
+_REST = 59
+"""Cells of a row besides the name and the message."""
 
 
 class CompareList(LineList):
@@ -47,7 +49,7 @@ class CompareList(LineList):
         """Return the cells of a row."""
         pair = self.comparison.pairs[index]
         look = CHANGES[pair.change]
-        name = max(12, min(self._longest, width - 57))
+        name = max(12, min(self._longest, width - _REST))
         yield Cell(f" {look.glyph} {fit(look.word, 8)}", look.tone)
         yield Cell(fit(pair.name, name) + " ", bold=pair.change is not Change.SAME)
         yield from _outcome(pair.before)
@@ -60,7 +62,7 @@ class CompareList(LineList):
             yield Cell(f"{pair.delta:+7.2f}s ", tone)
         else:
             yield Cell(" " * 9)
-        if pair.message:
+        if pair.message and width - _REST - name >= 12:
             yield Cell(pair.message.splitlines()[0], "dim")
 
 

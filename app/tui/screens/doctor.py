@@ -72,13 +72,9 @@ class GarbageList(LineList):
         item = self.garbage[index]
         yield Cell(f" {fit(item.kind, 11)}", "accent")
         yield Cell(fit(item.name, 28 if width >= 90 else 22))
-        yield Cell(f"{_age(item.age):>9}  ", "dim")
+        yield Cell(f"{signs.age(item.age):>5}  ", "dim")
         yield Cell(f"{mebibytes(item.size):>11}  ")
         yield Cell(item.why, "dim")
-
-
-def _age(seconds: float) -> str:
-    return f"{int(seconds / DAY)} d" if seconds >= 2 * DAY else signs.duration(seconds)
 
 
 class DoctorScreen(PanedScreen):
@@ -170,7 +166,7 @@ class DoctorScreen(PanedScreen):
         looking = " · looking …" if self.looking else ""
         bad = sum(check.status is Status.FAIL for check in self.checks.checks)
         warned = sum(check.status is Status.WARN for check in self.checks.checks)
-        words = [f"{bad} fail"] if bad else []
+        words = [signs.counted(bad, "failure")] if bad else []
         words += [signs.counted(warned, "warning")] if warned else []
         verdict = ", ".join(words) or ("all is well" if self.checks.checks else "")
         self.entitle("checks", "this host", f"{verdict}{looking}")

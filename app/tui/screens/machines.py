@@ -69,7 +69,7 @@ class MachinesScreen(MachineActions, PanedScreen):
     MachinesScreen.-wide #machines-pane { width: 3fr; }
     MachinesScreen.-wide #machine-side { width: 2fr; height: 1fr; border-left: solid $vm-rule; }
     MachinesScreen.-wide #machine-console { display: block; }
-    MachinesScreen.-nothing #machines-pane, MachinesScreen.-nothing #machine-side { display: none; }
+    MachinesScreen.-nothing #panes { display: none; }
     #machines-nothing { display: none; }
     MachinesScreen.-nothing #machines-nothing { display: block; }
     """
@@ -201,11 +201,10 @@ class MachinesScreen(MachineActions, PanedScreen):
 
     def _show_title(self) -> None:
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append("machines", "bold")
         variables = self.app.theme_variables
         total, shown = len(self.views), len(self.machine_list.views)
         counted = signs.counted(total, "machine")
-        text.append(f"  {counted if shown == total else f'{shown} of {counted}'}", variables["vm-dim"])
+        text.append(counted if shown == total else f"{shown} of {counted}", "bold")
         running = sum(view.pid is not None for view in self.views)
         if running:
             text.append(f"  ·  {signs.RUNNING.glyph} {running} up", variables["success"])

@@ -10,10 +10,8 @@ from pathlib import Path
 from textual import on
 from textual.events import DescendantBlur, DescendantFocus
 from textual.widget import Widget
-from textual.widgets import Static
 
 from app.engine.state import TestState
-from app.setting_kinds import prefix_name
 from app.tui import kept_room
 from app.tui.kept_room import KeptPane
 from app.tui.layout import PanedScreen
@@ -25,7 +23,18 @@ from app.tui.terminal.seat import Seat
 from app.tui.terminal.splits import Direction
 from app.tui.terminal.terminal_room import TerminalRoom
 from app.tui.widgets.log_view import LogView
+from app.tui.widgets.prefix_keys import PrefixKeys
 
+KEYS = {
+    "terminal.leave": "to the run",
+    "terminal.right": "right",
+    "terminal.below": "below",
+    "terminal.next": "next",
+    "terminal.zoom": "zoom",
+    "terminal.close": "close",
+    "terminal.help": "keys",
+}
+"""What the line at the bottom names while a terminal is typed into."""
 _WIDE = 100
 """Columns from which on a pinned console goes beside another pane and not below it."""
 
@@ -54,7 +63,7 @@ class RoomScreen(LogScreen, PanedScreen):
         super().__init__()
         self.pinned: dict[LogView, Pin] = {}
         """What is pinned, by the view."""
-        self.terminal_keys = Static(id="terminal-keys", markup=False)
+        self.terminal_keys = PrefixKeys(KEYS, id="terminal-keys")
         """Says the keys of a terminal while one is focused."""
         self._seats: dict[str, Seat] = {}
 
@@ -241,9 +250,8 @@ class RoomScreen(LogScreen, PanedScreen):
         typing = self.room.current is not None
         self.set_class(typing, "-typing")
         if typing:
-            name = prefix_name(self.workbench.terminals.prefix)
-            words = f'{name} then: d to the run  % right  " below  o next  z zoom  x close  ? keys'
-            self.terminal_keys.update(self.room.together.told(self.room.current) + words)
+            told = self.room.together.told(self.room.current)
+            self.terminal_keys.tell(self.workbench.terminals.prefix, told)
         self.refresh_bindings()
 
     @on(TerminalRoom.LeaveAsked)

@@ -73,7 +73,8 @@ class SettingsList(LineList):
         name = row.setting.key.rpartition(".")[2]
         yield Cell(f"{name:<18}", bold=changed)
         room = max(12, min(40, width - 44))
-        value = row.value if len(row.value) <= room else f"…{row.value[1 - room :]}"
+        value = row.value or "none"
+        value = value if len(value) <= room else f"…{value[1 - room :]}"
         yield Cell(f"{value:<{room}}  ", "live" if changed else "plain")
         yield Cell(row.source, "warn" if row.overridden else "dim")
 
@@ -173,9 +174,9 @@ class SettingsScreen(PanedScreen):
         text.append(setting.key, "bold")
         text.append(f"\n{setting.about[:1].upper()}{setting.about[1:]}.\n\n")
         told = [
-            ("value", shown.value),
+            ("value", shown.value or "none"),
             ("from", shown.source),
-            ("default", shown_value(setting.default, setting)),
+            ("default", shown_value(setting.default, setting) or "none"),
         ]
         if choices := self._choices(setting):
             told.append(("choices", ", ".join(choices)))

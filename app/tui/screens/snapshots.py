@@ -145,8 +145,7 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
         views = self.lineage.snapshots
         named = [view for view in views if not view.checkpoint]
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append("snapshots", "bold")
-        text.append(f"  {signs.counted(len(named), 'snapshot')}", variables["vm-dim"])
+        text.append(signs.counted(len(named), "snapshot"), "bold")
         if len(named) < len(views):
             more = signs.counted(len(views) - len(named), "checkpoint")
             text.append(f"  ·  {more}" + ("" if self.checkpoints else ", C shows them"), variables["vm-dim"])

@@ -9,10 +9,8 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.widgets import Static
 
 from app.engine.state import StepState
-from app.setting_kinds import prefix_name
 from app.settings import PREFIX
 from app.tui.screens.base import VmScreen
 from app.tui.screens.dialogs import Confirm
@@ -23,6 +21,19 @@ from app.tui.terminal.seat import NewTests, Seat
 from app.tui.terminal.splits import Direction
 from app.tui.terminal.terminal_room import PURPOSE, TerminalRoom
 from app.tui.widgets.gauge import Gauge
+from app.tui.widgets.prefix_keys import PrefixKeys
+
+KEYS = {
+    "terminal.new": "more",
+    "terminal.right": "right",
+    "terminal.below": "below",
+    "terminal.next": "next",
+    "terminal.zoom": "zoom",
+    "terminal.read": "scroll",
+    "terminal.leave": "leave",
+    "terminal.help": "keys",
+}
+"""What is named at the bottom."""
 
 
 class TerminalScreen(VmScreen):
@@ -71,7 +82,6 @@ class TerminalScreen(VmScreen):
         super().__init__()
         self._prefix = prefix
         self._release = release
-        self._told = ""
         self.machine = machine
         self.test = test
         seat = Seat(opener, label, machine, recording, test)
@@ -82,7 +92,7 @@ class TerminalScreen(VmScreen):
         """Make the first pane."""
         yield self.room
         with Horizontal(id="keys-line"):
-            yield Static(id="keys", markup=False)
+            yield PrefixKeys(KEYS, id="keys")
             yield Gauge()
 
     def on_mount(self) -> None:
@@ -131,12 +141,8 @@ class TerminalScreen(VmScreen):
 
     @on(TerminalRoom.Broadcast)
     def _tell_keys(self) -> None:
-        name = prefix_name(self._prefix)
-        words = f'{name} then: c more  % right  " below  o next  z zoom  [ scroll  d leave  ? keys'
-        words = self.room.together.told(self.room.current) + words
-        if words != self._told:
-            self._told = words
-            self.query_one("#keys", Static).update(words)
+        told = self.room.together.told(self.room.current)
+        self.query_one("#keys", PrefixKeys).tell(self._prefix, told)
 
     @on(TerminalRoom.LastClosed)
     def _last_closed(self) -> None:

@@ -16,7 +16,6 @@ from textual.widget import Widget
 
 from app.tui.widgets.gauge import Gauge
 
-
 STAY = ("help", "quit")
 """Actions whose keys are named however little room there is."""
 

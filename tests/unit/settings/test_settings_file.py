@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import SETTINGS, SettingsError, load_settings
-from app.settings_file import remove_setting, undo, write_setting
+from app.settings import SETTINGS, SettingsError, load_settings, value_of
+from app.settings_file import remove_setting, setting_of, shown_value, undo, write_setting
 from app.settings_schema import settings_schema
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "vmbench.schema.json"
@@ -36,6 +36,50 @@ def test_a_change_keeps_comments_and_order(tmp_path) -> None:
     assert "# two is enough" in file.read_text()
     assert read(file).run.accel == "tcg"
     assert read(file).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("typed", "written", "mib", "shown"),
+    [
+        ("9216", '"9G"', 9216, "9G"),
+        ("1.5 GiB", '"1536M"', 1536, "1536M"),
+        ("2g", '"2G"', 2048, "2G"),
+        ("1T", '"1T"', 1024 * 1024, "1T"),
+        ("0", '"0"', 0, "0"),
+    ],
+)
+def test_a_size_is_written_and_shown_with_its_unit(tmp_path, typed, written, mib, shown) -> None:
+    file = tmp_path / "vmbench.toml"
+    write_setting(file, "run.checkpoint_size", typed)
+    assert f"checkpoint_size = {written}\n" in file.read_text()
+    settings = read(file)
+    assert settings.run.checkpoint_size == mib and settings.problems == ()
+    assert shown_value(mib, setting_of("run.checkpoint_size")) == shown
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
+def test_what_is_shown_of_a_default_can_be_typed_in(tmp_path, setting) -> None:
+    if setting.default is None:
+        return
+    file = tmp_path / "vmbench.toml"
+    write_setting(file, setting.key, shown_value(setting.default, setting))
+    assert value_of(read(file), setting) == setting.default
+    assert read(file).problems == ()
+
+
+def test_a_prefix_key_is_shown_as_it_is_typed(tmp_path) -> None:
+    file = tmp_path / "vmbench.toml"
+    write_setting(file, "ui.prefix", "ctrl+]")
+    assert shown_value(read(file).ui.prefix, setting_of("ui.prefix")) == "ctrl+]"
+
+
+def test_a_section_that_is_a_value_is_explained(tmp_path) -> None:
+    file = tmp_path / "vmbench.toml"
+    file.write_text("run = 3\n")
+    with pytest.raises(SettingsError, match="run is a value") as raised:
+        write_setting(file, "run.parallel", "4")
+    assert "[run]" in raised.value.remedy
+    assert file.read_text() == "run = 3\n"
 
 
 def test_a_file_is_made_and_taken_back(tmp_path) -> None:
