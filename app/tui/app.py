@@ -190,6 +190,7 @@ class Workbench(Contained, BaseApp):
         """Read the registry, then what the other places need."""
         collect_again()
         self.live.watch_themes()
+        self.live.tell_problems()
         self.reading.load()
         if self.watching is not None:
             self.runs.open_past(self.watching)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from app.settings import Settings
 from app.tui import keymap, theme
+from registry.problem import Problem
 
 if TYPE_CHECKING:
     from app.tui.app import Workbench
@@ -27,6 +29,8 @@ class LiveSettings:
         self._app = app
         self.themes_read = False
         """Whether the person's own themes were read."""
+        self.key_problems: tuple[Problem, ...] = ()
+        """What is wrong with the person's keys."""
 
     def load_keys(self) -> None:
         """Read the person's keys, and say what is wrong with them."""
@@ -35,8 +39,21 @@ class LiveSettings:
             return
         found = desk.keys({key.id for _, key in keymap.all_keys()})
         self._app.apply_keys(found.changes)
-        for problem in found.problems:
-            self._app.notify(str(problem), title="keys.toml", severity="warning", timeout=10, markup=False)
+        self.key_problems = found.problems
+        self._tell(found.problems, "keys.toml", "0 and then K shows all")
+
+    def tell_problems(self) -> None:
+        """Say what in the settings files makes no sense."""
+        self._tell(self._app.settings.problems, "Settings", "0 shows all")
+
+    def _tell(self, problems: Sequence[Problem], title: str, more: str) -> None:
+        """Say the first of some problems, and where the others are shown."""
+        if not problems:
+            return
+        text = str(problems[0])
+        if len(problems) > 1:
+            text += f"\n… and {len(problems) - 1} more: {more}."
+        self._app.notify(text, title=title, severity="warning", timeout=10, markup=False)
 
     def take(self, settings: Settings) -> None:
         """Take over what can be changed while the workbench is open."""

@@ -9,7 +9,7 @@ from textual.widgets import Input
 
 from app.engine.house import House
 from app.paths import Paths
-from app.settings_desk import SettingsDesk
+from app.settings_desk import SettingsDesk, Shown
 from app.tui import demo, theme
 from app.tui.app import TOASTS, Workbench
 from app.tui.clock import Clock
@@ -19,6 +19,7 @@ from app.tui.screens.keys import KeysScreen, Press
 from app.tui.screens.settings import SettingsScreen
 from app.tui.screenshots import WIDE, until
 from app.tui.user_themes import load_themes
+from app.tui.widgets.still import TextPane
 from registry.location import Kind, Location
 
 
@@ -45,7 +46,7 @@ async def on_setting(app, pilot, key):
     await until(pilot, lambda: isinstance(app.screen, SettingsScreen) and bool(app.screen.rows_list.rows))
     rows = app.screen.rows_list
     rows.cursor = next(
-        i for i, row in enumerate(rows.rows) if not isinstance(row, str) and row.setting.key == key
+        i for i, row in enumerate(rows.rows) if isinstance(row, Shown) and row.setting.key == key
     )
     await pilot.pause()
 
@@ -78,6 +79,38 @@ async def test_nonsense_is_refused_with_words(tmp_path) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: any("whole number" in n for n in notices(app)))
         assert not desk.paths.user_settings.exists()
+
+
+async def test_what_makes_no_sense_in_the_files_is_told_and_listed(tmp_path) -> None:
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "vmbench.toml").write_text('[run]\nparallel = "many"\nparalel = 3\nkeep = "always"\n')
+    (config / "keys.toml").write_text('"tests.run" = "rr"\n"tests.foo" = "x"\n"tests.mark" = "x"\n')
+    async with opened(tmp_path) as (app, desk, pilot):
+        await until(pilot, lambda: len(notices(app)) == 2)
+        keys, settings = notices(app)
+        assert "tests.run" in keys and "1 more: 0 and then K shows all" in keys
+        assert "run.parallel" in settings and "1 more: 0 shows all" in settings
+        await on_setting(app, pilot, "run.keep")
+        rows, details = app.screen.rows_list, app.screen.query_one("#setting-details", TextPane)
+        assert rows.current.value == "always", "the rest applies"
+        rows.cursor = 1
+        await until(pilot, lambda: "vmbench.toml:2" in details.text)
+        assert '"many" does not fit' in details.text and '→ give "auto"' in details.text
+        assert app.screen.why_not("edit")
+        rows.cursor = 2
+        await until(pilot, lambda: 'did you mean "run.parallel"?' in details.text)
+        desk.paths.user_settings.write_text('[run]\nkeep = "always"\n')
+        await pilot.press("K")
+        await until(pilot, lambda: isinstance(app.screen, KeysScreen) and app.screen.rows_list.count > 2)
+        listed = app.screen.rows_list
+        assert [problem.key for problem in listed.problems] == ["tests.run", "tests.foo"]
+        assert listed.current is None
+        await pilot.press("e", "down", "down", "down", "down")
+        assert listed.current is not None
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, SettingsScreen))
+        await until(pilot, lambda: rows.rows[0] == "Registry")
 
 
 async def test_the_projects_file_and_what_wins(tmp_path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -22,6 +23,7 @@ from app.tui.screens.filtered import FilteredScreen
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import Cell, LineList, Row
 from app.tui.widgets.places_bar import PlacesBar
+from registry.problem import Problem
 
 
 class Press(Contained, ModalScreen[str]):
@@ -57,22 +59,32 @@ class KeyList(LineList):
         self.rows: list[tuple[str, Key]] = []
         self.changes: dict[str, str] = {}
         self.clashing: set[str] = set()
+        self.problems: Sequence[Problem] = ()
+        """What makes no sense in the file; it is listed above the actions."""
 
     @property
     def current(self) -> Key | None:
         """The action under the cursor."""
-        return self.rows[self.cursor][1] if self.cursor < len(self.rows) else None
+        index = self.cursor - len(self.problems)
+        return self.rows[index][1] if 0 <= index < len(self.rows) else None
 
-    def show(self, rows: list[tuple[str, Key]], changes: dict[str, str]) -> None:
+    def show(
+        self, rows: list[tuple[str, Key]], changes: dict[str, str], problems: Sequence[Problem] = ()
+    ) -> None:
         """List actions."""
-        self.rows, self.changes = rows, changes
+        self.rows, self.changes, self.problems = rows, changes, problems
         self.clashing = {k.id for c in clashes(changes) for k in (c.first, c.second)}
-        self.set_count(len(rows))
+        self.set_count(len(problems) + len(rows))
         self.refresh()
 
     def draw_row(self, index: int, width: int) -> Row:
         """Return the cells of a row."""
-        _, key = self.rows[index]
+        if index < len(self.problems):
+            problem = self.problems[index]
+            yield Cell(f"{signs.BROKEN.glyph} {problem.key or problem.file.name}  ", "warn")
+            yield Cell(f"{problem.message} ({problem.remedy})", "dim")
+            return
+        _, key = self.rows[index - len(self.problems)]
         changed = key.id in self.changes
         if key.id in self.clashing:
             yield Cell(f"{signs.BROKEN.glyph} ", "warn")
@@ -132,7 +144,7 @@ class KeysScreen(FilteredScreen):
             hay = f"{key.id} {keymap.shown(keymap.keys_of(key, changes))} {key.help} {key.label}".lower()
             if all(word in hay for word in words):
                 rows.append((scope, key))
-        self.rows_list.show(rows, dict(changes))
+        self.rows_list.show(rows, dict(changes), () if words else self.workbench.live.key_problems)
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append(signs.counted(len(rows), "action"))
         if changes:

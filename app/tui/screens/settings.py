@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widgets import Static
 
-from app.settings import Setting, Settings, SettingsError
+from app.settings import Setting, SettingsError
 from app.settings_desk import DEFAULT, PROJECT, SettingsDesk, Shown
 from app.settings_file import shown_value
 from app.tui import keymap, signs
@@ -23,6 +24,7 @@ from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import Cell, LineList, Row
 from app.tui.widgets.places_bar import PlacesBar
 from app.tui.widgets.still import TextPane
+from registry.problem import Problem
 
 TITLES = {
     "": "Registry",
@@ -34,22 +36,29 @@ TITLES = {
 
 
 class SettingsList(LineList):
-    """The settings below the headings of their sections."""
+    """The settings below the headings of their sections, and above them what makes no sense in the files."""
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self.rows: list[Shown | str] = []
+        self.rows: list[Shown | Problem | str] = []
 
     @property
     def current(self) -> Shown | None:
         """The setting under the cursor."""
-        row = self.rows[self.cursor] if self.cursor < len(self.rows) else None
+        row = self.current_row
         return row if isinstance(row, Shown) else None
 
-    def show(self, listed: list[Shown]) -> None:
-        """List settings."""
-        first = not self.rows
-        self.rows = []
+    @property
+    def current_row(self) -> Shown | Problem | str | None:
+        """What is under the cursor."""
+        return self.rows[self.cursor] if self.cursor < len(self.rows) else None
+
+    def show(self, listed: list[Shown], problems: Sequence[Problem]) -> None:
+        """List problems and settings; the cursor stays on its setting."""
+        was = self.current
+        self.rows = [f"{signs.BROKEN.glyph} {signs.counted(len(problems), 'problem')}", *problems]
+        if not problems:
+            self.rows = []
         section = None
         for shown in listed:
             here = shown.setting.key.rpartition(".")[0]
@@ -58,15 +67,21 @@ class SettingsList(LineList):
                 self.rows.append(TITLES.get(here, here))
             self.rows.append(shown)
         self.set_count(len(self.rows))
-        if first:
-            self.cursor = 1
+        key = was.setting.key if was is not None else ""
+        at = (i for i, row in enumerate(self.rows) if isinstance(row, Shown) and row.setting.key == key)
+        self.cursor = next(at, self.cursor or 1)
         self.refresh()
 
     def draw_row(self, index: int, width: int) -> Row:
         """Return the cells of a row."""
         row = self.rows[index]
         if isinstance(row, str):
-            yield Cell(row, "head", bold=True)
+            yield Cell(row, "warn" if row.startswith(signs.BROKEN.glyph) else "head", bold=True)
+            return
+        if isinstance(row, Problem):
+            yield Cell(f"  {signs.BROKEN.glyph} ", "warn")
+            yield Cell(f"{row.key or row.file.name}  ")
+            yield Cell(row.message, "dim")
             return
         changed = row.source != DEFAULT
         yield Cell(f"  {signs.MARKED if changed else ' '} ", "accent")
@@ -142,30 +157,29 @@ class SettingsScreen(PanedScreen):
             self.query_one("#title", Static).update("There are no settings in this workbench.")
             return
         settings = desk.settings()
-        self.rows_list.show(desk.listed(settings))
+        self.rows_list.show(desk.listed(settings), settings.problems)
         self.workbench.live.take(settings)
-        self._tell_title(desk, settings)
+        self._tell_title(desk)
         self._tell()
 
-    def _tell_title(self, desk: SettingsDesk, settings: Settings) -> None:
+    def _tell_title(self, desk: SettingsDesk) -> None:
         dim = self.app.theme_variables["vm-dim"]
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append("changes go to ")
         text.append("the project's " if self.in_project else "your ", "bold")
         file = desk.project_file if self.in_project else desk.paths.user_settings
         text.append(_short(file) if file is not None else "", self.app.theme_variables["primary"])
-        if settings.problems:
-            text.append(
-                f"  ·  {signs.BROKEN.glyph} {settings.problems[0]}", self.app.theme_variables["warning"]
-            )
-        elif desk.project_file is not None:
+        if desk.project_file is not None:
             text.append("  ·  p switches", dim)
         self.query_one("#title", Static).update(text, layout=False)
 
     def _tell(self) -> None:
-        shown = self.rows_list.current
+        shown = self.rows_list.current_row
         details = self.query_one("#setting-details", TextPane)
-        if shown is None:
+        if isinstance(shown, Problem):
+            details.put(self._told(shown))
+            return
+        if not isinstance(shown, Shown):
             details.put("")
             return
         setting = shown.setting
@@ -187,6 +201,18 @@ class SettingsScreen(PanedScreen):
         if shown.overridden:
             text.append(f"\n{self.why_not('edit')}\n", self.app.theme_variables["warning"])
         details.put(text)
+
+    def _told(self, problem: Problem) -> Text:
+        variables = self.app.theme_variables
+        text = Text()
+        text.append(problem.key or problem.file.name, "bold")
+        text.append(f"\n{problem.message}\n", variables["warning"])
+        text.append(f"→ {problem.remedy}\n\n", variables["primary"])
+        text.append(
+            f"{_short(problem.file)}{f':{problem.line}' if problem.line else ''}\n", variables["vm-dim"]
+        )
+        text.append("Everything else in the file applies.", variables["vm-dim"])
+        return text
 
     def _choices(self, setting: Setting) -> list[str]:
         if setting.key == "ui.theme":
