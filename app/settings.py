@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from app.engine.latency.limits import NAMES as LIMITS
 from app.engine.latency.limits import Limits
 from app.setting_kinds import (
     CAST_VERSION,
@@ -167,41 +166,132 @@ class Setting:
         return getattr(getattr(Settings(), section), name) if section else None
 
 
+LIMITS = {
+    "paint_p99": "milliseconds from a key to its paint at most: 99 of 100 keys",
+    "paint_max": "milliseconds from a key to its paint at most: the slowest key",
+    "gap_p99": "milliseconds between pieces of steady output at most: 99 of 100 gaps",
+    "gap_max": "milliseconds between pieces of steady output at most: the longest gap",
+    "gap_busy_p99": "the same beside two burning vCPUs or more: 99 of 100 gaps",
+    "gap_busy_max": "the same beside two burning vCPUs or more: the longest gap",
+    "echo_p50": "milliseconds from a key to its echo in the workbench at most: half of the keys",
+    "echo_p99": "milliseconds from a key to its echo in the workbench at most: 99 of 100 keys",
+}
+"""What the limits of latency are for, by their names."""
+
 REGISTRY_ENV = "VMBENCH_REGISTRY"
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("registry", REGISTRY_ENV, TEXT, "folder of the registry", project_only=True),
-    Setting("run.parallel", "VMBENCH_PARALLEL", PARALLEL, 'machines at once, or "auto"'),
-    Setting("run.keep", "VMBENCH_KEEP", KEEP, "when a machine is left after its test", otherwise="never"),
-    Setting("run.retry_errors", "VMBENCH_RETRY_ERRORS", count(0), "retries after an error of the host"),
-    Setting("run.backend", "VMBENCH_BACKEND", TEXT, "backend of tests that name none"),
-    Setting("run.accel", "VMBENCH_ACCEL", choice(*ACCELERATORS), "accelerator of QEMU machines"),
-    Setting("run.reserve", "VMBENCH_RESERVE", SIZE, "memory that stays free for the host"),
-    Setting("run.isolation", "VMBENCH_ISOLATION", choice(*ISOLATIONS), "guests off the person's core"),
-    Setting("run.checkpoint_count", "VMBENCH_CHECKPOINT_COUNT", count(0), "checkpoints at most"),
-    Setting("run.checkpoint_size", "VMBENCH_CHECKPOINT_SIZE", SIZE, "disk for checkpoints at most"),
-    Setting("run.history", "VMBENCH_HISTORY", count(1), "past runs at most"),
-    Setting("run.secrets", "VMBENCH_SECRETS", NAMES, "variables of yours whose values are masked"),
-    Setting("ui.prefix", "VMBENCH_PREFIX", PREFIX_KEY, "key of terminals that is the workbench's own"),
-    Setting("terminal.record", "VMBENCH_RECORD", SWITCH, "record every terminal"),
-    Setting("terminal.record_input", "VMBENCH_RECORD_INPUT", SWITCH, "record what is typed, too"),
-    Setting("terminal.cast_version", "VMBENCH_CAST_VERSION", CAST_VERSION, "asciicast version"),
-    Setting("terminal.emulator", "VMBENCH_EMULATOR", choice(*EMULATORS), "what terminals are emulated by"),
-    Setting("ui.theme", "VMBENCH_THEME", TEXT, "theme of the workbench"),
-    Setting("ui.notify", "VMBENCH_NOTIFY", choice(*NOTIFY), "how the end of a long run is told"),
-    Setting("ui.notify_after", "VMBENCH_NOTIFY_AFTER", count(0), "seconds from which a run is long"),
-    Setting("ui.animation", "VMBENCH_ANIMATION", SWITCH, "whether anything moves"),
-    Setting("ui.restore", "VMBENCH_RESTORE", SWITCH, "whether it begins where it was left"),
-    Setting("ui.gauge", "VMBENCH_GAUGE", SWITCH, "whether it shows what keys cost just now"),
+    Setting(
+        "registry",
+        REGISTRY_ENV,
+        TEXT,
+        "folder of the registry, relative to the project's file",
+        project_only=True,
+    ),
+    Setting(
+        "run.parallel", "VMBENCH_PARALLEL", PARALLEL, 'machines at once; "auto" decides by memory and cores'
+    ),
+    Setting(
+        "run.keep",
+        "VMBENCH_KEEP",
+        KEEP,
+        "when tests that do not say so themselves leave their machine",
+        otherwise="never",
+    ),
+    Setting(
+        "run.retry_errors",
+        "VMBENCH_RETRY_ERRORS",
+        count(0),
+        "how often a test is tried again that ended in error, the fault of the host",
+    ),
+    Setting(
+        "run.backend",
+        "VMBENCH_BACKEND",
+        TEXT,
+        "backend of tests that name none; auto is microvm where it works, else qemu",
+    ),
+    Setting(
+        "run.accel",
+        "VMBENCH_ACCEL",
+        choice(*ACCELERATORS),
+        "accelerator of machines; auto believes only a guest that booted",
+    ),
+    Setting(
+        "run.reserve",
+        "VMBENCH_RESERVE",
+        SIZE,
+        "memory that machines never take; auto is a tenth of it, at least 512M",
+    ),
+    Setting(
+        "run.isolation",
+        "VMBENCH_ISOLATION",
+        choice(*ISOLATIONS),
+        "whether machines leave one core to you, so that your keys stay quick",
+    ),
+    Setting(
+        "run.checkpoint_count",
+        "VMBENCH_CHECKPOINT_COUNT",
+        count(0),
+        "checkpoints of failed tests that are left at most; the oldest go first",
+    ),
+    Setting(
+        "run.checkpoint_size",
+        "VMBENCH_CHECKPOINT_SIZE",
+        SIZE,
+        "disk that checkpoints take at most; the oldest go first",
+    ),
+    Setting(
+        "run.history", "VMBENCH_HISTORY", count(1), "past runs that are left at most; the oldest go first"
+    ),
+    Setting(
+        "run.secrets",
+        "VMBENCH_SECRETS",
+        NAMES,
+        "variables of the environment whose values are masked in events, logs and recordings",
+    ),
+    Setting(
+        "ui.prefix",
+        "VMBENCH_PREFIX",
+        PREFIX_KEY,
+        "key of terminals that is the workbench's own; pressed twice it is sent",
+    ),
+    Setting(
+        "terminal.record", "VMBENCH_RECORD", SWITCH, "whether every terminal is recorded from its beginning"
+    ),
+    Setting(
+        "terminal.record_input", "VMBENCH_RECORD_INPUT", SWITCH, "whether recordings hold what is typed, too"
+    ),
+    Setting("terminal.cast_version", "VMBENCH_CAST_VERSION", CAST_VERSION, "version of the asciicast format"),
+    Setting(
+        "terminal.emulator",
+        "VMBENCH_EMULATOR",
+        choice(*EMULATORS),
+        "what terminals are emulated by; ghostty is an extra to install",
+    ),
+    Setting(
+        "ui.theme", "VMBENCH_THEME", TEXT, "theme of the workbench: one of its own, of Textual's or of yours"
+    ),
+    Setting(
+        "ui.notify",
+        "VMBENCH_NOTIFY",
+        choice(*NOTIFY),
+        "how the end of a long run is told to somebody who looks elsewhere",
+    ),
+    Setting("ui.notify_after", "VMBENCH_NOTIFY_AFTER", count(0), "seconds from which on a run is long"),
+    Setting(
+        "ui.animation", "VMBENCH_ANIMATION", SWITCH, "whether anything moves, such as a list that glides"
+    ),
+    Setting("ui.restore", "VMBENCH_RESTORE", SWITCH, "whether the workbench begins where it was left"),
+    Setting("ui.gauge", "VMBENCH_GAUGE", SWITCH, "whether the bottom line shows what your last keys cost"),
     *(
         Setting(
             f"latency.{name}",
             f"VMBENCH_LATENCY_{name.upper()}",
             MILLISECONDS,
-            "limit, in milliseconds",
+            about,
             otherwise="none",
         )
-        for name in LIMITS
+        for name, about in LIMITS.items()
     ),
 )
 

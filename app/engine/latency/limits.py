@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,3 @@ class Limits:
     echo_p50: float | None = None
     """Key to its echo in the workbench; no limit unless one is set, as the shell has its part in it."""
     echo_p99: float | None = None
-
-
-NAMES = tuple(f.name for f in fields(Limits))

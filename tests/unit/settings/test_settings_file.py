@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from app.engine.latency.limits import Limits
 from app.settings import SETTINGS, SettingsError, load_settings, value_of
 from app.settings_file import remove_setting, setting_of, shown_value, undo, write_setting
 from app.settings_schema import settings_schema
@@ -65,6 +67,11 @@ def test_what_is_shown_of_a_default_can_be_typed_in(tmp_path, setting) -> None:
     write_setting(file, setting.key, shown_value(setting.default, setting))
     assert value_of(read(file), setting) == setting.default
     assert read(file).problems == ()
+
+
+def test_every_limit_of_latency_can_be_set() -> None:
+    settings = {s.key.removeprefix("latency.") for s in SETTINGS if s.key.startswith("latency.")}
+    assert settings == {field.name for field in fields(Limits)}
 
 
 def test_a_prefix_key_is_shown_as_it_is_typed(tmp_path) -> None:
