@@ -10,49 +10,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import os
-import shlex
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backends.base import BackendError, ExecResult, Machine, MachineState, MachineTimeout
+from backends.base import BackendError, Machine, MachineState
+from backends.share_guest import TIMEOUT, GuestCopy, Share
 from backends.share_host import Scan, Writer, archives, room, scan, unpack
-from backends.share_tree import STATE_FILE, Entry, Plan, Tree, from_json, leaves, plan, to_json, under, unsafe
+from backends.share_tree import STATE_FILE, Entry, Plan, Tree, plan, to_json, under, unsafe
 from backends.store import held
 
 LIST = "shares.json"
 LOCK = "shares.lock"
-TIMEOUT = 300.0
-"""Seconds that one archive may take to get into a guest, or a guest to read its copy."""
 LOCK_DEADLINE = 30.0
-
-_ODD = "-mindepth 1 -name '*\n*' -prune"
-_SCAN = f"""
-find . {_ODD} -o ! -path ./{STATE_FILE} -exec stat -c '%f %s %n' {{}} + || exit 9
-echo ==
-find . {_ODD} -o -type f ! -path ./{STATE_FILE} -exec sha256sum {{}} + || exit 9
-echo ==
-find . {_ODD} -print0 -o -type l -exec sh -c '
-for l; do printf "%s\\0" "$l"; readlink -n "$l"; printf "\\0"; done' sh {{}} +
-"""
-"""Kinds, sizes and names; then checksums; then links with their targets, and names with line breaks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A folder of the host and where the guest sees it."""
-
-    host: Path
-    guest: str
-    read_only: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.guest}" + (":ro" if self.read_only else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +119,10 @@ class Shares:
                         f"{other.guest} of {self.machine.id} is shared already, with {other.host}",
                         remedy=f"detach it first: vmbench share detach {self.machine.id} {other.guest}",
                     )
-            await self._command(share, "true", make=True)
-            await self._unprotect(share)
+            await self._guest(share).command("true", make=True)
+            await self._guest(share).unprotect()
             if force:
-                base = (await self._guest_scan(share))[0].tree
+                base = (await self._guest(share).scan())[0].tree
             else:
                 base = await self._known_base(share)
             report = await self._sync(share, base)
@@ -156,7 +130,7 @@ class Shares:
             return report
 
     async def _refuse_others(self, share: Share) -> None:
-        there, _ = await self._guest_scan(share)
+        there, _ = await self._guest(share).scan()
         if not there.tree:
             return
         here = await asyncio.to_thread(scan, share.host)
@@ -202,9 +176,12 @@ class Shares:
             if self.machine.state is MachineState.RUNNING:
                 report = await self._sync(check(share), await self._known_base(share))
                 if share.read_only:
-                    await self._unprotect(share)
+                    await self._guest(share).unprotect()
             await asyncio.to_thread(self._remember, [s for s in shares if s != share])
             return report
+
+    def _guest(self, share: Share) -> GuestCopy:
+        return GuestCopy(self.machine, share)
 
     def _unknown(self, guest: str) -> BackendError:
         return BackendError(
@@ -228,24 +205,16 @@ class Shares:
 
     async def _known_base(self, share: Share) -> dict[str, Entry]:
         """Return what both held at the last sync; a guest that lost its copy gets a new one."""
-        await self._command(share, "true", make=True)
-        base = await self._base(share)
+        await self._guest(share).command("true", make=True)
+        base = await self._guest(share).base()
         if base is None:
             await self._refuse_others(share)
         return base or {}
 
-    async def _base(self, share: Share) -> dict[str, Entry] | None:
-        done = await self._command(share, f"[ ! -e {STATE_FILE} ] || cat {STATE_FILE}")
-        if not done.stdout.strip():
-            return None
-        with contextlib.suppress(ValueError):
-            return from_json(done.stdout.decode())
-        return None
-
     async def _sync(self, share: Share, base: Tree) -> SyncReport:
-        await self._writable(share)
+        await self._guest(share).make_writable()
         (there, sizes), here = await asyncio.gather(
-            self._guest_scan(share), asyncio.to_thread(scan, share.host)
+            self._guest(share).scan(), asyncio.to_thread(scan, share.host)
         )
         if "" in here.left_out:
             raise BackendError(f"{share.host} {here.left_out['']}", remedy="see who may read it")
@@ -263,10 +232,10 @@ class Shares:
         sent, gone = await self._send(share, here.tree, there.tree, left_out)
         same = {p: e for p, e in here.tree.items() if not under(p, left_out)}
         same |= {p: e for p, e in base.items() if under(p, left_out)}
-        await self._command(
-            share, f"cat >{STATE_FILE}.new && mv {STATE_FILE}.new {STATE_FILE}", stdin=to_json(same).encode()
+        await self._guest(share).command(
+            f"cat >{STATE_FILE}.new && mv {STATE_FILE}.new {STATE_FILE}", stdin=to_json(same).encode()
         )
-        await self._write_protect(share)
+        await self._guest(share).write_protect()
         return SyncReport(
             sent=tuple(sent),
             taken=tuple(taken),
@@ -291,25 +260,8 @@ class Shares:
             )
         with tempfile.TemporaryDirectory(dir=self.machine.folder, prefix="share-") as folder:
             packed = Path(folder) / "files.tar"
-            await self._pack(share, files, packed)
+            await self._guest(share).pack(files, packed)
             return await asyncio.to_thread(self._write, share, todo, here, there, packed, set(files))
-
-    async def _pack(self, share: Share, files: list[str], packed: Path) -> None:
-        """Have the guest pack files into an archive on the host."""
-        with packed.open("xb") as out:
-            if not files:
-                return
-
-            def spool(stream: str, chunk: bytes) -> None:
-                if stream == "stdout":
-                    out.write(chunk)
-
-            await self._command(
-                share,
-                "xargs -0 tar -c -f - --no-recursion",
-                stdin=b"".join(os.fsencode(f"./{p}") + b"\0" for p in files),
-                on_output=spool,
-            )
 
     def _write(
         self, share: Share, todo: Plan, here: Scan, there: Scan, packed: Path, files: set[str]
@@ -375,137 +327,11 @@ class Shares:
             if paths:
                 names = b"".join(os.fsencode(f"./{p}") + b"\0" for p in paths)
                 # A folder in which something new has appeared stays; the next sync takes it over.
-                await self._command(share, f"xargs -0 {command} 2>/dev/null || true", stdin=names)
+                await self._guest(share).command(f"xargs -0 {command} 2>/dev/null || true", stdin=names)
         packs = archives(share.host, send, here)
         while (pack := await asyncio.to_thread(next, packs, None)) is not None:
             if isinstance(pack, str):
                 await self.machine.copy_in(share.host / pack, f"{share.guest}/{pack}", timeout=TIMEOUT)
             else:
-                await self._command(share, "tar -x -f -", stdin=pack)
+                await self._guest(share).command("tar -x -f -", stdin=pack)
         return sorted(send), sorted(p for p in gone if p not in here)
-
-    async def _guest_scan(self, share: Share) -> tuple[Scan, dict[str, int]]:
-        """Read the guest's copy: what it holds, and its files' sizes in bytes."""
-        for _ in range(3):
-            done = await self._command(share, _SCAN, fail=False)
-            if done.ok:
-                break  # otherwise a file went away between its name and its checksum
-        else:
-            said = done.stderr.decode(errors="replace").strip().splitlines()
-            raise BackendError(
-                f"cannot read the guest's {share.guest}: {said[-1] if said else done.exit_code}",
-                remedy=f"look at it: vmbench exec {self.machine.id} -- ls -la {share.guest}",
-            )
-        try:
-            return parse_scan(done.stdout)
-        except (ValueError, IndexError) as error:
-            raise BackendError(f"the guest's {share.guest} cannot be understood: {error}") from error
-
-    def _mark(self, share: Share) -> str:
-        return f"/run/vmbench/read-only-{hashlib.sha256(share.guest.encode()).hexdigest()[:16]}"
-
-    async def _unprotect(self, share: Share) -> None:
-        """Undo what ``_write_protect`` did, here or in the machine that this one is a fork of."""
-        mark, folder = self._mark(share), shlex.quote(share.guest)
-        await self._command(
-            share, f"[ ! -e {mark} ] || {{ cd /; umount {folder} || umount -l {folder}; rm -f {mark}; }}"
-        )
-
-    async def _writable(self, share: Share) -> None:
-        if share.read_only:
-            folder = shlex.quote(share.guest)
-            await self._command(
-                share, f"[ ! -e {self._mark(share)} ] || mount -o remount,rw,bind {folder} {folder}"
-            )
-
-    async def _write_protect(self, share: Share) -> None:
-        """Have the guest see the folder read-only: bound to itself, because it is a copy."""
-        if share.read_only:
-            mark, folder = self._mark(share), shlex.quote(share.guest)
-            await self._command(
-                share,
-                f"[ -e {mark} ] || {{ mkdir -p /run/vmbench && mount --bind {folder} {folder} "
-                f"&& : >{mark}; }} && mount -o remount,ro,bind {folder} {folder}",
-            )
-
-    async def _command(
-        self,
-        share: Share,
-        command: str,
-        *,
-        stdin: bytes | None = None,
-        on_output: Callable[[str, bytes], None] | None = None,
-        make: bool = False,
-        fail: bool = True,
-    ) -> ExecResult:
-        """Run a command in the guest's copy.
-
-        Raises:
-            BackendError: it fails.
-            MachineTimeout: it takes too long.
-        """
-        folder = shlex.quote(share.guest)
-        if make:
-            command = f"mkdir -p {folder} && cd {folder} && {command}"
-        done = await self.machine.exec(
-            command if make else f"cd {folder} || exit 8\n{command}",
-            stdin=stdin,
-            timeout=TIMEOUT,
-            on_output=on_output,
-        )
-        if done.timed_out:
-            raise MachineTimeout(f"the guest's {share.guest} was not synced within {TIMEOUT:g}s")
-        if fail and not done.ok:
-            said = done.stderr.decode(errors="replace").strip().splitlines()
-            raise BackendError(
-                f"the guest's {share.guest} cannot be synced: {said[-1] if said else done.exit_code}",
-                remedy=f"see its disk: vmbench exec {self.machine.id} -- df -h {share.guest}",
-            )
-        return done
-
-
-def parse_scan(output: bytes) -> tuple[Scan, dict[str, int]]:
-    """Read what the scan of a guest's copy printed.
-
-    Raises:
-        ValueError: it is no such thing.
-    """
-    heads, checksums, links = output.split(b"==\n", 2)
-    found, sizes = Scan(), {}
-    sums = {}
-    for line in checksums.splitlines():
-        escaped = line.startswith(b"\\")
-        name = line.lstrip(b"\\")[66:]
-        sums[_path(name.replace(b"\\\\", b"\\") if escaped else name)] = line.lstrip(b"\\")[:64].decode()
-    targets: dict[str, str] = {}
-    words = iter(links.split(b"\0")[:-1])
-    for word in words:
-        if b"\n" in word:
-            found.left_out[os.fsdecode(word).removeprefix("./")] = "a line break in the name"
-        else:
-            targets[_path(word)] = os.fsdecode(next(words, b""))
-    for line in heads.split(b"\n")[:-1]:
-        mode_text, size, name = line.split(b" ", 2)
-        path, mode = _path(name), int(mode_text, 16)
-        kind = mode & 0o170000
-        if kind == 0o040000:
-            found.tree[path] = Entry("folder", mode & 0o777)
-        elif kind == 0o120000:
-            target = targets.get(path, "")
-            if leaves(path, target):
-                found.left_out[path] = "a link that leads out of the folder"
-            else:
-                found.tree[path] = Entry("link", 0, target)
-        elif kind == 0o100000 and path in sums:
-            found.tree[path] = Entry("file", mode & 0o777, sums[path])
-            sizes[path] = int(size)
-        else:
-            found.left_out[path] = "cannot be read" if kind == 0o100000 else "neither file, folder nor link"
-    return found, sizes
-
-
-def _path(name: bytes) -> str:
-    path = os.fsdecode(name).removeprefix("./")
-    if unsafe(path):
-        raise ValueError(f"{path!r} is no path in it")
-    return path

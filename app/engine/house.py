@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from app.engine.checkup import DoctorApi
     from app.engine.image_shelf import ImagesApi
     from app.engine.latency.lab import Lab
-    from app.engine.machines import MachinesApi
+    from app.engine.machines_api import MachinesApi
     from app.engine.past import PastRuns
     from app.engine.snapshots import SnapshotsApi
     from app.settings_desk import SettingsDesk

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 from app.paths import Paths
 
 if TYPE_CHECKING:
+    from backends.images.builds import ImageInfo
     from backends.images.progress import OnProgress
-    from backends.images.store import ImageInfo, ImageStore
+    from backends.images.store import ImageStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

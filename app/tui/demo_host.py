@@ -13,8 +13,8 @@ from app.engine.garbage import Garbage
 from app.engine.image_shelf import ShelvedImage
 from app.tui import demo
 from backends.base import BackendError
+from backends.images.builds import ImageInfo
 from backends.images.progress import Progress
-from backends.images.store import ImageInfo
 
 if TYPE_CHECKING:
     from backends.images.progress import OnProgress

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.engine.forwards import Forward, Ports
 from app.engine.house import House
-from app.engine.machines import MachineView, Offer
+from app.engine.machines_api import MachineView, Offer
 from app.engine.snapshots import Lineage, SnapshotView, TemplateView
 from app.engine.usage import Usage
 from app.tui import demo
@@ -161,7 +161,7 @@ def snapshots() -> list[SnapshotView]:
 
 
 class DemoMachines:
-    """Fulfils ``app.engine.machines.MachinesApi`` without a guest.
+    """Fulfils ``app.engine.machines_api.MachinesApi`` without a guest.
 
     Args:
         views: What there is at first.

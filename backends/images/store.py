@@ -18,14 +18,14 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from backends.base import BackendError
+from backends.images.builds import BUILD, BootImage, ImageInfo, complete, info, sync, usage, write_text, wrong
 from backends.images.downloads import Downloads, sha256_of
 from backends.images.manifest import Manifest, read_manifest, write_manifest
 from backends.images.progress import OnProgress, Progress, silent
@@ -34,59 +34,10 @@ from backends.images.sources import PackageSource, select_source
 from backends.images.tiny import TinyGuest
 
 CURRENT = "current"
-_BUILD = ".build-"
 _LOCK_POLL = 0.1
 _SHORT = 12
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class BootImage:
-    """What a machine boots.
-
-    Args:
-        name: The recipe's name.
-        digest: Names the content: the same digest means the same files.
-        folder: Where the files are.
-        kernel: A vmlinux ELF that can be booted by PVH.
-        initramfs: A cpio archive to which another may be appended.
-        cmdline: Kernel arguments that the image itself needs.
-        description: One line for people.
-        size: Of all files together, in bytes.
-    """
-
-    name: str
-    digest: str
-    folder: Path
-    kernel: Path
-    initramfs: Path
-    cmdline: tuple[str, ...]
-    description: str
-    size: int
-
-
-@dataclass(frozen=True)
-class ImageInfo:
-    """One line of the list of images.
-
-    Args:
-        name: The recipe's name; ``name@digest`` for a build that a newer one has replaced.
-        recipe: The recipe's name.
-        digest: Of the build; empty when there is none.
-        built: Whether its files are there.
-        size: Of its files, in bytes.
-        created: When it was built.
-        description: One line for people.
-    """
-
-    name: str
-    recipe: str
-    digest: str
-    built: bool
-    size: int
-    created: datetime | None
-    description: str
 
 
 class _Cancelled(Exception):
@@ -166,7 +117,7 @@ class ImageStore:
             if folder.exists():
                 return [f"{folder}: the manifest is missing or damaged"]
             raise BackendError(f"{name} was not built yet", remedy=f"vmbench image build {recipe.name}")
-        return await asyncio.to_thread(_wrong, folder, manifest, on_progress or silent)
+        return await asyncio.to_thread(wrong, folder, manifest, on_progress or silent)
 
     def remove(self, name: str) -> int:
         """Delete an image's builds, or the one build that ``name@digest`` names.
@@ -229,7 +180,7 @@ class ImageStore:
     def _cached(self, recipe: Recipe, digest: str) -> BootImage | None:
         folder = self._home(recipe) / (digest or self._current(recipe) or "none")
         manifest = read_manifest(folder)
-        if manifest is None or not _complete(folder, manifest):
+        if manifest is None or not complete(folder, manifest):
             return None
         if not digest and manifest.fingerprint != recipe.fingerprint():
             return None
@@ -261,13 +212,13 @@ class ImageStore:
         digest = digest_of(recipe.fingerprint(), packages)
         folder = self._home(recipe) / digest
         manifest = read_manifest(folder)
-        if force or manifest is None or not _complete(folder, manifest):
+        if force or manifest is None or not complete(folder, manifest):
 
             def make(check: Callable[[], None]) -> None:
                 self._make(recipe, digest, source_name, packages, report, check)
 
             await _in_thread(make)
-        await asyncio.to_thread(_write_text, self._home(recipe) / CURRENT, digest)
+        await asyncio.to_thread(write_text, self._home(recipe) / CURRENT, digest)
         found = self._cached(recipe, "")
         assert found is not None
         return found
@@ -299,7 +250,7 @@ class ImageStore:
         check: Callable[[], None],
     ) -> None:
         home = self._home(recipe)
-        folder = Path(tempfile.mkdtemp(prefix=_BUILD, dir=home))
+        folder = Path(tempfile.mkdtemp(prefix=BUILD, dir=home))
         folder.chmod(0o755)
         try:
 
@@ -323,13 +274,13 @@ class ImageStore:
                 ),
             )
             for each in [*folder.iterdir(), folder]:
-                _sync(each)
+                sync(each)
             target = home / digest
             if target.exists():
                 # Only a forced or a damaged build is replaced; whoever boots from it has read it already.
-                target.rename(home / f"{_BUILD}replaced-{os.getpid()}")
+                target.rename(home / f"{BUILD}replaced-{os.getpid()}")
             folder.rename(target)
-            _sync(home)
+            sync(home)
         except OSError as error:
             raise BackendError(
                 f"the image {recipe.name} cannot be written below {home}: {error.strerror or error}",
@@ -340,7 +291,7 @@ class ImageStore:
 
     def _sweep(self, recipe: Recipe) -> None:
         """Delete what builders that died left behind: whoever holds the lock is the only builder."""
-        for left in self._home(recipe).glob(f"{_BUILD}*"):
+        for left in self._home(recipe).glob(f"{BUILD}*"):
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
             else:
@@ -348,12 +299,12 @@ class ImageStore:
 
     def _remove(self, recipe: Recipe, digest: str) -> int:
         home = self._home(recipe)
-        before = _usage(home) + _usage(self.downloads.folder)
+        before = usage(home) + usage(self.downloads.folder)
         if not digest or digest == self._current(recipe):
             (home / CURRENT).unlink(missing_ok=True)
         for folder in [home / digest] if digest else [each for each in home.iterdir() if each.is_dir()]:
             # Renamed first, so that a crash leaves rubbish to sweep and never half an image.
-            doomed = folder.rename(home / f"{_BUILD}removed-{folder.name}")
+            doomed = folder.rename(home / f"{BUILD}removed-{folder.name}")
             shutil.rmtree(doomed, ignore_errors=True)
         used = {
             package.sha256
@@ -364,7 +315,7 @@ class ImageStore:
         for file in self.downloads.folder.glob("*.deb"):
             if file.stem not in used:
                 file.unlink()
-        return before - _usage(home) - _usage(self.downloads.folder)
+        return before - usage(home) - usage(self.downloads.folder)
 
     @asynccontextmanager
     async def _lock(self, recipe: Recipe, report: OnProgress) -> AsyncIterator[None]:
@@ -401,9 +352,9 @@ class ImageStore:
             current = self._current(recipe)
             builds = self._builds(recipe)
             newest = builds.pop(current, None)
-            infos.append(_info(recipe, recipe.name, newest))
+            infos.append(info(recipe, recipe.name, newest))
             infos += [
-                _info(recipe, f"{recipe.name}@{digest[:_SHORT]}", manifest)
+                info(recipe, f"{recipe.name}@{digest[:_SHORT]}", manifest)
                 for digest, manifest in sorted(builds.items(), key=lambda item: item[1].created)
             ]
         return infos
@@ -439,65 +390,3 @@ async def _in_thread(work: Callable[[Callable[[], None]], _T]) -> _T:
         with contextlib.suppress(_Cancelled, BackendError):
             await running
         raise
-
-
-def _info(recipe: Recipe, name: str, manifest: Manifest | None) -> ImageInfo:
-    return ImageInfo(
-        name=name,
-        recipe=recipe.name,
-        digest=manifest.digest if manifest else "",
-        built=manifest is not None,
-        size=manifest.size if manifest else 0,
-        created=manifest.created if manifest else None,
-        description=recipe.description,
-    )
-
-
-def _complete(folder: Path, manifest: Manifest) -> bool:
-    try:
-        return all((folder / name).stat().st_size == size for name, (size, _) in manifest.files.items())
-    except OSError:
-        return False
-
-
-def _wrong(folder: Path, manifest: Manifest, report: OnProgress) -> list[str]:
-    wrong: list[str] = []
-    for index, (name, (size, checksum)) in enumerate(manifest.files.items()):
-        path = folder / name
-        report(Progress("verifying", index, len(manifest.files), name))
-        if not path.is_file():
-            wrong.append(f"{path}: it is missing")
-        elif path.stat().st_size != size:
-            wrong.append(f"{path}: it has {path.stat().st_size} bytes instead of {size}")
-        elif sha256_of(path) != checksum:
-            wrong.append(f"{path}: its content has changed since it was built")
-    expected = digest_of(manifest.fingerprint, manifest.packages)
-    if manifest.digest != expected or folder.name != expected:
-        wrong.append(f"{folder}: the manifest does not belong to this build")
-    return wrong
-
-
-def _usage(folder: Path) -> int:
-    return sum(_sizes(folder)) if folder.exists() else 0
-
-
-def _sizes(folder: Path) -> Iterator[int]:
-    for base, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):
-                yield (Path(base) / name).lstat().st_size
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{_BUILD}{path.name}")
-    temporary.write_text(f"{text}\n", encoding="ascii")
-    _sync(temporary)
-    temporary.replace(path)

@@ -13,8 +13,9 @@ from typing import ParamSpec
 
 from backends import keys
 from backends.base import Availability, BackendError, HostNotAble, MachineRequest, PhaseSink
+from backends.images.builds import BootImage
 from backends.images.progress import Progress
-from backends.images.store import BootImage, ImageStore
+from backends.images.store import ImageStore
 from backends.process import this_process
 from backends.qemu import accel as accelerators
 from backends.qemu import disks, furnish

@@ -20,7 +20,8 @@ from backends import share_host
 from backends.base import BackendError, MachineState, MachineTimeout, WrongState
 from backends.commands import MASK
 from backends.qemu.machine import QemuMachine
-from backends.share import Share, Shares
+from backends.share import Shares
+from backends.share_guest import Share
 from tests.guest_clock import tells_the_time
 
 Boot = Callable[..., Awaitable[QemuMachine]]

@@ -15,7 +15,8 @@ from backends.base import MachineRequest, MachineState, WrongState
 from backends.images.store import ImageStore
 from backends.qemu.backend import QemuBackend, make_backends
 from backends.qemu.machine import QemuMachine
-from backends.share import Share, Shares
+from backends.share import Shares
+from backends.share_guest import Share
 from backends.snapshots import SnapshotError, SnapshotStore
 from backends.store import MachineStore
 from tests.guest_clock import tells_the_time

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 
 from app.engine.forwards import Forward, parse_ports
-from app.engine.machines import MachinesApi, MachineView, refusal
+from app.engine.machines_api import MachinesApi, MachineView, refusal
 from app.engine.offload import off_loop
 from app.tui.screens.choices import Ask, Choice, Choose
 from app.tui.screens.dialogs import Confirm

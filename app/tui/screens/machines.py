@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.widgets import Input, Static
 
-from app.engine.machines import MachineView
+from app.engine.machines_api import MachineView
 from app.engine.offload import off_loop
 from app.tui import keymap, signs
 from app.tui.layout import PanedScreen, Split

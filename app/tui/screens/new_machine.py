@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
-from app.engine.machines import Offer
+from app.engine.machines_api import Offer
 from app.tui import keymap, signs
 from app.tui.faults import Contained
 from backends.base import MachineRequest

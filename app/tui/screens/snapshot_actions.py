@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from app.engine.machines import MachineView, refusal
+from app.engine.machines_api import MachineView, refusal
 from app.engine.offload import off_loop
 from app.engine.snapshots import Lineage, SnapshotsApi, TemplateView
 from app.tui import signs

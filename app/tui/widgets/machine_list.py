@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from app.engine.machines import MachineView
+from app.engine.machines_api import MachineView
 from app.tui import signs
 from app.tui.clock import Clock
 from app.tui.narrowing import fits

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.base import BackendError, ExecResult, Machine, MachineState
-from backends.share import Share, Shares, parse, parse_scan
+from backends.share import Shares, parse
+from backends.share_guest import Share, parse_scan
 from backends.share_tree import CONFLICT, Entry, from_json, leaves, plan, to_json
 
 

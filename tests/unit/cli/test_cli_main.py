@@ -14,7 +14,8 @@ import pytest
 import app
 from app.cli.tree import COMMANDS, LazyGroup, vmbench
 from backends.base import BackendError
-from backends.images.store import BootImage, ImageInfo, ImageStore
+from backends.images.builds import BootImage, ImageInfo
+from backends.images.store import ImageStore
 from backends.process import ProcessIdentity, this_process
 from backends.store import MachineRecord, MachineStore
 from tests.cli_desk import Desk
