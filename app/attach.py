@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _SCREEN = re.compile(rb"\x1b\[\?(?:1049|1047|47)([hl])")
 _LEAVE_SCREEN = b"\x1b[?1049l"
 # Cursor shown, no mouse reports, no bracketed paste, plain arrow keys, plain text.
+_PROMPT_LIMIT = 1.0
+"""Seconds after a program's first words until one that shows no prompt is typed into all the same."""
 _CALM = b"\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\x1b[0m"
 
 
@@ -28,7 +30,7 @@ async def attach(
     Args:
         machine: A running machine.
         command: What to run.
-        typed: Typed once the program has said something, without the line's end: the person sends it.
+        typed: Typed once the program shows a prompt, without the line's end: the person sends it.
         stdin: Descriptor of the terminal that is typed on.
         stdout: Descriptor of the terminal that is looked at.
 
@@ -48,7 +50,7 @@ async def hand_over(
 
     Args:
         terminal: What is shown and typed into; hung up at the end.
-        typed: Typed once the program has said something, without the line's end: the person sends it.
+        typed: Typed once the program shows a prompt, without the line's end: the person sends it.
         escape: Key that hangs up, which is then no failure; none unless given.
         stdin: Descriptor of the terminal that is typed on.
         stdout: Descriptor of the terminal that is looked at.
@@ -107,14 +109,27 @@ class _Screen:
 
     async def _show(self, writer: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
-        while data := await self._terminal.read():
-            for found in _SCREEN.finditer(self._seam + data):
-                self._alternate = found[1] == b"h"
-            self._seam = data[-8:]
-            await loop.run_in_executor(writer, _write, self._stdout, data)
-            if self._to_type:
-                self._terminal.write(self._to_type)
-                self._to_type = b""
+        prompt: asyncio.TimerHandle | None = None
+        try:
+            while data := await self._terminal.read():
+                for found in _SCREEN.finditer(self._seam + data):
+                    self._alternate = found[1] == b"h"
+                self._seam = data[-8:]
+                await loop.run_in_executor(writer, _write, self._stdout, data)
+                # What comes before the shell reads a line is echoed twice: by the guest, then by the shell.
+                if not data.endswith((b"\n", b"\r")):
+                    self._type()
+                elif self._to_type and prompt is None:
+                    prompt = loop.call_later(_PROMPT_LIMIT, self._type)
+        finally:
+            if prompt is not None:
+                prompt.cancel()
+
+    def _type(self) -> None:
+        """Type what is to be typed, once."""
+        if self._to_type:
+            self._terminal.write(self._to_type)
+            self._to_type = b""
 
     def _typed(self) -> None:
         try:
@@ -146,6 +161,17 @@ class _Screen:
             _write(self._stdout, (_LEAVE_SCREEN if self._alternate else b"") + _CALM)
         except (OSError, termios.error):
             return  # the terminal is gone, and with it what was to be restored
+
+
+def fresh_page(heading: str, descriptor: int = 1) -> None:
+    """Begin an empty page of a terminal with a line; what was on it goes to its scrollback. Blocking.
+
+    Args:
+        heading: The line.
+        descriptor: The terminal's.
+    """
+    rows = os.get_terminal_size(descriptor).lines
+    _write(descriptor, f"\x1b[{rows};1H{chr(10) * rows}\x1b[H{heading}\r\n".encode())
 
 
 def _write(descriptor: int, data: bytes) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from app.engine.events import RunFinished
+    from app.engine.events import RunFinished, ShakeFinished
 
 _DESKTOP = {
     "iTerm.app": "osc9",
@@ -57,12 +57,13 @@ def worth_telling(finished: RunFinished, after: float) -> bool:
     return finished.duration >= after and not finished.cancelled
 
 
-def run_ended(finished: RunFinished, took: str) -> tuple[str, str]:
+def run_ended(finished: RunFinished, took: str, shaken: Iterable[ShakeFinished] = ()) -> tuple[str, str]:
     """Return the title and the words of a notice that a run is over.
 
     Args:
         finished: How it ended.
         took: Its duration in words.
+        shaken: How the forks of shaken tests ended.
     """
     counts = [f"{finished.passed} passed"]
     for number, word in (
@@ -73,7 +74,8 @@ def run_ended(finished: RunFinished, took: str) -> tuple[str, str]:
         if number:
             counts.append(f"{number} {word}")
     title = "Run cancelled" if finished.cancelled else "Run finished"
-    return title, f"{', '.join(counts)} in {took}."
+    verdicts = "".join(f" Shaken: {each.test}: {each.verdict}." for each in shaken)
+    return title, f"{', '.join(counts)} in {took}.{verdicts}"
 
 
 def _clean(text: str) -> str:

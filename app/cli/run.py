@@ -273,7 +273,7 @@ def _notify(state: RunState, settings: UiSettings) -> None:
     finished = state.finished
     if finished is None or not worth_telling(finished, settings.notify_after):
         return
-    title, words = run_ended(finished, duration(finished.duration))
+    title, words = run_ended(finished, duration(finished.duration), state.shaken.values())
     for stream in (sys.stderr, sys.stdout):
         if stream.isatty():
             stream.write(sequence(way_of(settings.notify, os.environ), f"vmbench: {title}", words))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,6 +125,11 @@ class ActingScreen(VmScreen):
         """Copy a text and say so."""
         self.app.copy_to_clipboard(text)
         self.notify(f"Copied {what}.")
+
+
+def names_in_registry(names: Iterable[str]) -> tuple[str, ...]:
+    """Return tests' names as the registry knows them; the parts of a shaken one are the whole, once."""
+    return tuple(dict.fromkeys(name.partition("#")[0] for name in names))
 
 
 def run_command(names: tuple[str, ...]) -> str:

@@ -55,6 +55,8 @@ from app.tui.test_rows import TestRows
 
 # What the first frame does not show is imported when it is needed: it would wait for it.
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from app.engine.api import EngineApi
     from app.engine.past import LoggedRun
     from app.tui.run_session import RunSession
@@ -63,6 +65,12 @@ if TYPE_CHECKING:
 
 TOASTS = 3
 """Notices that are shown at the same time, at most."""
+
+
+def _commands() -> type[Provider]:
+    from app.tui.palette import Commands
+
+    return Commands
 
 
 class Workbench(Contained, BaseApp):
@@ -84,6 +92,7 @@ class Workbench(Contained, BaseApp):
     TITLE = "vmbench"
     CSS_PATH = "workbench.tcss"
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("app")
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     DEFAULT_MODE = places.TESTS
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - typed in App
 
@@ -315,11 +324,13 @@ class Workbench(Contained, BaseApp):
         self.notify(text, title=title, severity="error", timeout=10, markup=False)
 
     def on_notify(self, event: Notify) -> None:
-        """Keep notices from piling up: one of a kind, and three in all."""
+        """Keep notices from piling up: one of a kind, one about a thing, and three in all."""
         shown = list(self._notifications)
         fresh = event.notification
         for old in shown:
             same = (old.message, old.title) == (fresh.message, fresh.title)
+            # What was told of a thing before is no longer so; an error stays until it was read.
+            same |= old.title == fresh.title != "" and old.severity == fresh.severity == "information"
             if same or (old in shown[: 1 - TOASTS] and old in self._notifications):
                 self._unnotify(old, refresh=False)
 

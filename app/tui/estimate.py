@@ -35,7 +35,7 @@ def remaining(state: RunState, before: Mapping[str, LastResult], now: float) -> 
         return None
     known = {n: r.duration for n, r in before.items() if n in state.tests and r.outcome in _TELLING}
     done = {t.name: t.result.duration for t in state.tests.values() if t.result and t.outcome in _TELLING}
-    known |= done
+    known |= done | _forks(state, before, done)
     if not known:
         return None
     typical = sum(known.values()) / len(known)
@@ -52,3 +52,20 @@ def remaining(state: RunState, before: Mapping[str, LastResult], now: float) -> 
         return Estimate(seconds=0.0, rough=False)
     at_once = max(1, min(state.started.parallel, len(left)))
     return Estimate(seconds=max(sum(left) / at_once, max(left)), rough=guessed * 2 > len(left))
+
+
+def _forks(state: RunState, before: Mapping[str, LastResult], done: Mapping[str, float]) -> dict[str, float]:
+    """Return how long forks take that are not over: as their siblings did, or the whole shaken test."""
+    took: dict[str, list[float]] = {}
+    for name, seconds in done.items():
+        took.setdefault(state.tests[name].plan.shaken, []).append(seconds)
+    found: dict[str, float] = {}
+    for test in state.tests.values():
+        shaken = test.plan.shaken
+        if not shaken or test.name in done:
+            continue
+        if shaken in took:
+            found[test.name] = sum(took[shaken]) / len(took[shaken])
+        elif shaken in before and before[shaken].outcome in _TELLING:
+            found[test.name] = before[shaken].duration
+    return found

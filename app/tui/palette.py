@@ -1,4 +1,4 @@
-"""What the command palette offers: the actions of the screen, then those of the app."""
+"""What the command palette offers: what can be done here, the ways elsewhere, what cannot be done now."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import SystemCommand
+from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.screen import Screen
 
 from app.tui import keymap, places
@@ -18,10 +19,34 @@ if TYPE_CHECKING:
 
 _OF_EVERY_LIST = {"back", "mark", "unmark", "filter", "hit", "search", "follow"}
 """Actions that are not looked for from another place."""
+_SENTENCE = 0.01
+"""Rank of a command that has what is typed in its sentence only."""
+_WORD = 3
+"""Characters from which what is typed is looked for in sentences, too."""
+
+
+class Commands(Provider):
+    """The commands in their own order: what can be done here is on top."""
+
+    async def discover(self) -> Hits:
+        """Offer everything."""
+        for command in self.app.get_system_commands(self.screen):
+            yield DiscoveryHit(command.title, command.callback, help=command.help)
+
+    async def search(self, query: str) -> Hits:
+        """Offer what has ``query`` in its name, then what has it in its sentence."""
+        matcher = self.matcher(query)
+        for command in self.app.get_system_commands(self.screen):
+            score = matcher.match(command.title)
+            if score > 0:
+                yield Hit(score, matcher.highlight(command.title), command.callback, help=command.help)
+            elif len(query) >= _WORD and query.lower() in command.help.lower():
+                yield Hit(_SENTENCE, command.title, command.callback, help=command.help)
 
 
 def system_commands(app: Workbench, screen: Screen[object]) -> Iterator[SystemCommand]:
-    """Offer the actions of the screen, then those of the app."""
+    """Offer what the screen can do now, then what the app can, then what cannot be done now."""
+    not_now: list[SystemCommand] = []
     if isinstance(screen, VmScreen):
         for key in (key for scope in screen.SCOPE.split() for key in keymap.SCOPES[scope]):
             name = key.action.partition("(")[0]
@@ -34,14 +59,13 @@ def system_commands(app: Workbench, screen: Screen[object]) -> Iterator[SystemCo
             if reason:
                 # Offered all the same, so that who looks for it finds out why it is not there.
                 tell = partial(app.notify, reason, title=key.label.capitalize(), markup=False)
-                yield SystemCommand(f"{label}: not now", reason, tell)
+                not_now.append(SystemCommand(f"{label}: not now", reason, tell))
                 continue
             yield SystemCommand(label, key.help, partial(app.call_later, screen.run_action, key.action))
     for digit, place, title in places.titles():
         if place != app.place:
             go = partial(app.call_later, app.go, place)
             yield SystemCommand(f"Go to {title} ({digit})", f"Show the place {title}", go)
-    yield from _elsewhere(app, screen)
     yield SystemCommand("Recordings", "Play a recorded terminal", app.action_recordings)
     yield SystemCommand("Command log (^l)", "Every command that was run on your behalf", app.action_commands)
     yield SystemCommand("Help (?)", "What this screen is for, and its keys", app.action_help)
@@ -49,6 +73,8 @@ def system_commands(app: Workbench, screen: Screen[object]) -> Iterator[SystemCo
     yield SystemCommand("Theme (t)", "Switch between dark and light", app.action_toggle_theme)
     yield SystemCommand("All themes", "Choose among all themes", app.action_change_theme)
     yield SystemCommand("Quit (q)", "Leave the workbench", lambda: app.call_later(app.action_quit))
+    yield from not_now
+    yield from _elsewhere(app, screen)
 
 
 def _elsewhere(app: Workbench, screen: Screen[object]) -> Iterator[SystemCommand]:

@@ -191,11 +191,12 @@ class Runs:
             self._app.notify("The run's events ended early.", title="Run", severity="error")
             return
         bad = finished.failed + finished.errors
-        title, words = run_ended(finished, signs.duration(finished.duration))
+        title, words = run_ended(finished, signs.duration(finished.duration), session.state.shaken.values())
         self._app.notify(
             words,
             title=title,
             severity="error" if bad else "warning" if finished.cancelled else "information",
+            markup=False,
         )
         if worth_telling(finished, self._app.settings.ui.notify_after):
             self._tell_outside(title, words)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from textual.app import App
 
-from app.attach import attach
+from app.attach import attach, fresh_page
 from backends.base import Machine
 
 Walk = Callable[[App[int], Machine, str], Awaitable[None]]
@@ -42,5 +43,8 @@ async def walk_in(app: App[int], machine: Machine, typed: str = "") -> None:
         BackendError: the machine takes no terminal, or its connection broke.
         textual.app.SuspendNotSupported: there is no terminal to give.
     """
+    way_back = "exit leads back to the workbench"
+    heading = " · ".join([machine.id, way_back, *(["the step is typed: enter runs it"] if typed else [])])
     async with lent_screen(app):  # first, so that what is typed meanwhile is for the shell
+        await asyncio.to_thread(fresh_page, heading)
         await attach(machine, typed=typed)

@@ -78,13 +78,23 @@ def clear_resume(folder: Path) -> None:
     (folder / RESUME_RAM).unlink(missing_ok=True)
 
 
-def lay_console(source: Path, target: Path) -> None:
-    """Let a console that said nothing yet go on where another one was, as far as its end. Blocking."""
+def lay_console(source: Path, target: Path, renamed: tuple[str, str] | None = None) -> None:
+    """Let a console that said nothing yet go on where another one was, as far as its end. Blocking.
+
+    Args:
+        source: Folder with the other console's log.
+        target: The machine's, or the snapshot's, folder.
+        renamed: The other machine's name and this one's: a prompt that waits at the end is this machine's.
+    """
     with contextlib.suppress(FileNotFoundError), (source / CONSOLE_LOG).open("rb") as said:
         said.seek(max(0, os.fstat(said.fileno()).st_size - CONSOLE_KEPT))
+        before, end, waiting = said.read().rpartition(b"\n")
+        if renamed is not None:
+            there, here = renamed
+            waiting = waiting.replace(there.encode(), here.encode())
         with (target / CONSOLE_LOG).open("ab") as console:
             if not console.tell():
-                shutil.copyfileobj(said, console)
+                console.write(before + end + waiting)
 
 
 def lay_layers(source: Path, target: Path, layers: Sequence[str]) -> None:

@@ -79,7 +79,7 @@ def take_over(folder: Path, machine: str, snapshot: SnapshotRecord, source: Path
     if layers:
         layers = (disks.overlay(folder, layers[0]), *layers)
     if snapshot.with_ram:
-        furnish.lay_console(source, folder)
+        furnish.lay_console(source, folder, (snapshot.machine, machine))
     return {
         "state": MachineState.CREATED,
         "cpus": snapshot.cpus,

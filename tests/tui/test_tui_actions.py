@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from contextlib import asynccontextmanager
 
+from textual.command import CommandList, CommandPalette
 from textual.widgets import Input
 
-from app.engine.events import MachinePhase, Phase
+from app.engine.events import MachinePhase, Phase, ShakeFinished
 from app.engine.usage import Usage
 from app.tui import demo
 from app.tui.app import Workbench
@@ -18,6 +19,8 @@ from app.tui.screens.run import RunScreen
 from app.tui.screenshots import WIDE, until
 from app.tui.test_rows import Grouping, GroupRow, Sort, TestRow
 from app.tui.widgets.details import Details
+from app.tui.widgets.key_footer import KeyLine
+from app.tui.widgets.run_header import RunHeader
 from app.tui.widgets.timeline import Timeline
 from backends.base import MachineRequest
 from registry.model import Problem, Severity
@@ -211,9 +214,15 @@ async def test_a_test_that_runs_is_walked_into_and_its_machine_kept(tmp_path) ->
         await until(pilot, lambda: screen.run_list.current is not None)
         while screen.run_list.current.name != test.name:
             await pilot.press("down")
+        # The line of keys follows the machine, without another key.
+        offered = screen.query_one(KeyLine)
+        await until(pilot, lambda: "attach" in [key.action for key in offered.keys])
         for wanted in (True, False, None, True):
             await pilot.press("K")
             await until(pilot, lambda wanted=wanted: test.wish is wanted)
+        # Only what holds now is told.
+        (notice,) = [n for n in app._notifications if n.title == f"The machine of {test.name}"]
+        assert notice.message.startswith("It is kept")
         assert [w for _, w in run.wishes] == [True, False, None, True]
         machine = await FakeBackend(tmp_path / "machines").create(MachineRequest(label=test.name))
         engine.machines[test.machine] = machine
@@ -278,3 +287,68 @@ async def test_a_run_shows_what_its_machines_use_where_there_is_room(tmp_path) -
         await pilot.resize_terminal(220, 50)
         app.screen._tick()
         await until(pilot, lambda: "42% 96.0 MiB" in seen() or "42% 96 MiB" in seen())
+
+
+async def test_a_group_shows_how_its_tests_go(tmp_path) -> None:
+    async with opened(tmp_path) as (app, engine, pilot):
+        details = app.screen.query_one(Details)
+        group = app.tests_screen.test_list.current
+        assert isinstance(group, GroupRow)
+        await pilot.press("R")
+        await until(pilot, lambda: bool(engine.runs) and isinstance(app.screen, RunScreen))
+        run = engine.runs[-1]
+        await pilot.press("1")
+        name = group.tests[0].name
+        run.release(1)
+        await until(pilot, lambda: f"· {name}" in details.text)
+        run.release_until(lambda e: isinstance(e, MachinePhase) and e.test == name and e.phase is Phase.READY)
+        await until(pilot, lambda: f"▶ {name}" in details.text)
+
+
+async def test_a_shaken_test_is_judged_on_the_screen(tmp_path) -> None:
+    record = demo.record(tmp_path)
+    started = record[0].event
+    plans = tuple(dataclasses.replace(p, shaken=BAD) if p.name == BAD else p for p in started.tests)
+    verdict = ShakeFinished(
+        test=BAD, forks=9, passed=6, failed=3, errors=0, skipped=0, causes=("3 times step 2: exited with 1",)
+    )
+    events = [dataclasses.replace(started, tests=plans), *(s.event for s in record[1:-1]), verdict]
+    stamps = [*record, record[-1]]
+    record = [
+        dataclasses.replace(stamp, seq=seq, event=event)
+        for seq, (stamp, event) in enumerate(zip(stamps, [*events, record[-1].event], strict=True), 1)
+    ]
+    engine = ReplayEngine(
+        demo.registry(), results=demo.results(), record=record, folder=tmp_path, released=None
+    )
+    app = Workbench(engine, clock=Clock(mono=lambda: 1000.0, wall=lambda: demo.EPOCH))
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.rows.registry is not None)
+        screen = await finished(app, pilot)
+        said = f"{BAD}: 3 of 9 failed"
+        assert said in screen.query_one(RunHeader).content.plain
+        assert any(said in text for text in told(app))
+        steps = screen.timeline
+        shown = "\n".join(steps.render_line(y).text for y in range(steps.view.height))
+        assert "3 of 9 failed" in shown and "3 times step 2: exited with 1" in shown
+
+
+async def test_the_palette_begins_with_what_can_be_done_here(tmp_path) -> None:
+    async with opened(tmp_path, released=None) as (app, _engine, pilot):
+        await finished(app, pilot)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+        listed = app.screen.query_one(CommandList)
+
+        def names() -> list[str]:
+            options = [listed.get_option_at_index(i) for i in range(listed.option_count)]
+            return [str(option.hit.text) for option in options]
+
+        await until(pilot, lambda: any(name.startswith("Tests: ") for name in names()))
+        all_names = names()
+        not_now = [i for i, name in enumerate(all_names) if name.endswith(": not now")]
+        assert all_names.index("Edit (e)") < all_names.index("Go to Tests (1)") < min(not_now)
+        assert max(not_now) < next(i for i, name in enumerate(all_names) if name.startswith("Tests: "))
+        # What is typed is looked for in what an action is for, too.
+        await pilot.press(*"junit")
+        await until(pilot, lambda: names()[:1] == ["Report (X)"])

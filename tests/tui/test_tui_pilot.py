@@ -117,9 +117,11 @@ async def test_what_failed_runs_again(tmp_path) -> None:
 
 async def test_marks_by_the_mouse(tmp_path) -> None:
     async with opened(tmp_path) as (app, _engine, pilot, _):
-        await pilot.click("#tests", offset=(2, 2))
+        await pilot.click("#tests", offset=(2, 1))  # the columns' names
+        assert not app.rows.marked and app.tests_screen.test_list.cursor == 0
+        await pilot.click("#tests", offset=(2, 3))
         assert app.rows.marked == {"cache-evicts-oldest"}
-        await pilot.click("#tests", offset=(20, 3))
+        await pilot.click("#tests", offset=(20, 4))
         assert app.rows.marked == {"cache-evicts-oldest"}
         assert app.tests_screen.test_list.current_test.name == "cache-survives-restart"
 
@@ -129,7 +131,7 @@ async def test_a_group_folds_by_enter_and_by_a_click(tmp_path) -> None:
         rows = len(app.rows.rows)
         await pilot.press("enter")
         assert len(app.rows.rows) == rows - 2
-        await pilot.click("#tests", offset=(10, 1))
+        await pilot.click("#tests", offset=(10, 2))
         assert len(app.rows.rows) == rows
         await pilot.press("left_square_bracket")
         assert len(app.rows.rows) == 3

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from app.engine.api import LastResult
-from app.engine.events import Outcome
+from app.engine.events import Outcome, TestFinished
 from app.tui import demo, signs
 from app.tui.estimate import remaining
 from app.tui.keymap import SCOPES, bindings
@@ -154,6 +154,22 @@ def test_no_estimate_without_knowledge(tmp_path) -> None:
     state = RunState()
     state.apply_all(demo.record(tmp_path)[:3])
     assert remaining(state, {}, 0.0) is None
+
+
+def test_forks_of_a_shaken_test_are_estimated_by_their_siblings(tmp_path) -> None:
+    state = RunState()
+    events = demo.record(tmp_path)
+    started = events[0].event
+    plans = tuple(dataclasses.replace(plan, shaken="whole") for plan in started.tests)
+    state.apply_all([dataclasses.replace(events[0], event=dataclasses.replace(started, tests=plans))])
+    whole = {"whole": LastResult(outcome=Outcome.PASSED, duration=6.0, time=0.0, run="r")}
+    told = remaining(state, whole, 0.0)
+    assert told is not None and told.seconds == pytest.approx(len(plans) * 6.0 / 3) and not told.rough
+    first = plans[0].name
+    over = TestFinished(test=first, outcome=Outcome.PASSED, duration=30.0, message="")
+    state.apply_all([dataclasses.replace(events[1], event=over)])
+    told = remaining(state, whole, 0.0)
+    assert told is not None and told.seconds == pytest.approx((len(plans) - 1) * 30.0 / 3)
 
 
 def test_the_estimate_shares_work_among_machines(tmp_path) -> None:

@@ -164,7 +164,7 @@ SCOPES: Mapping[str, tuple[Key, ...]] = {
             "Copy the selection, the step's output, or the console in view.",
         ),
         Key("run.consoles", "M", "consoles", "merged", "The consoles of all machines as one, by time."),
-        Key("run.back", "escape", "back", "tests", "Back to the tests; the run goes on.", True),
+        Key("run.back", "escape", "back", "back", "Back to where you came from; the run goes on.", True),
     ),
     "past-run": (
         Key("past-run.play", "space", "play", "play", "Play the run from here; stop.", True),

@@ -13,6 +13,7 @@ from textual.widgets import Static
 from app.engine.compare import Change, Comparison
 from app.engine.events import Outcome
 from app.tui import keymap, signs
+from app.tui.acting import names_in_registry
 from app.tui.screens.base import VmScreen
 from app.tui.signs import Sign
 from app.tui.widgets.key_footer import KeyFooter
@@ -36,6 +37,8 @@ _REST = 59
 class CompareList(LineList):
     """The tests of both runs, what matters most on top."""
 
+    HEADED = True
+
     def __init__(self, comparison: Comparison, *, id: str) -> None:
         super().__init__(id=id)
         self.comparison = comparison
@@ -45,11 +48,19 @@ class CompareList(LineList):
         """Draw the rows."""
         self.set_count(len(self.comparison.pairs))
 
+    def _name_width(self, width: int) -> int:
+        return max(12, min(self._longest, width - _REST))
+
+    def head(self, width: int) -> str:
+        """Return the columns' names."""
+        names = f"   {'CHANGE':8}{fit('TEST', self._name_width(width))} {'BEFORE':12}{'AFTER':9}"
+        return f"{names}{'BEFORE':>7} →{'AFTER':>7} {'BY':>8} WHY"
+
     def draw_row(self, index: int, width: int) -> Row:
         """Return the cells of a row."""
         pair = self.comparison.pairs[index]
         look = CHANGES[pair.change]
-        name = max(12, min(self._longest, width - _REST))
+        name = self._name_width(width)
         yield Cell(f" {look.glyph} {fit(look.word, 8)}", look.tone)
         yield Cell(fit(pair.name, name) + " ", bold=pair.change is not Change.SAME)
         yield from _outcome(pair.before)
@@ -117,11 +128,11 @@ class CompareScreen(VmScreen):
         text.append(f"  ·  {found.summary}")
         self.query_one("#title", Static).update(text)
         shown = self.query_one("#compared", CompareList)
-        shown.border_title = signs.counted(len(found.pairs), "test")
+        shown.border_title = f"compared · {signs.counted(len(found.pairs), 'test')}"
         self.set_focus(shown)
 
     def _worse(self) -> tuple[str, ...]:
-        return tuple(pair.name for pair in self.comparison.pairs if pair.change is Change.WORSE)
+        return names_in_registry(p.name for p in self.comparison.pairs if p.change is Change.WORSE)
 
     def action_run_worse(self) -> None:
         """Run again what became worse."""

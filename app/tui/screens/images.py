@@ -38,6 +38,8 @@ def mebibytes(size: int) -> str:
 class ImageList(LineList):
     """Shows images; a build that a newer one replaced is below its recipe."""
 
+    HEADED = True
+
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.images: list[ShelvedImage] = []
@@ -52,6 +54,20 @@ class ImageList(LineList):
         self.images = images
         self.set_count(len(images))
 
+    def _columns(self, width: int) -> list[tuple[str, int]]:
+        """Return the columns there is room for, with their widths."""
+        found = [("IMAGE", 22), ("STATE", 11), ("SIZE", 12), ("BUILT", 13)]
+        if width < 100:
+            return [*found, ("USED BY", width - 3 - 58)]
+        return [*found, ("DIGEST", 14), ("USED BY", 36), ("WHAT", width - 3 - 108)]
+
+    def head(self, width: int) -> str:
+        """Return the columns' names."""
+        return "   " + "".join(
+            f"{name:>{size - 2}}  " if name == "SIZE" else fit(name, size)
+            for name, size in self._columns(width)
+        )
+
     def draw_row(self, index: int, width: int) -> Row:
         """Return the cells of a row."""
         image = self.images[index]
@@ -60,19 +76,23 @@ class ImageList(LineList):
             yield Cell(" · ", "dim")
         else:
             yield Cell(" – " if image.replaced else " ✓ ", "dim" if image.replaced else "good")  # noqa: RUF001
-        state = "replaced" if image.replaced else "built" if info.built else "not built"
-        yield Cell(fit(info.name, 22), bold=not image.replaced)
-        yield Cell(fit(state, 11), "dim" if image.replaced or not info.built else "good")
-        yield Cell(f"{mebibytes(info.size) if info.built else '':>10}  ", "plain")
-        yield Cell(fit(self._age(image), 13), "dim")
-        if width >= 100:
-            yield Cell(fit(info.digest[:12], 14), "dim")
-        users = image.users or ("unused" if image.unused else "")
-        if width < 100:
-            yield Cell(users)
-            return
-        yield Cell(fit(users, 36))
-        yield Cell(info.description, "dim")
+        for name, size in self._columns(width):
+            match name:
+                case "IMAGE":
+                    yield Cell(fit(info.name, size - 1) + " ", bold=not image.replaced)
+                case "STATE":
+                    state = "replaced" if image.replaced else "built" if info.built else "not built"
+                    yield Cell(fit(state, size), "dim" if image.replaced or not info.built else "good")
+                case "SIZE":
+                    yield Cell(f"{mebibytes(info.size) if info.built else '':>{size - 2}}  ", "plain")
+                case "BUILT":
+                    yield Cell(fit(self._age(image), size), "dim")
+                case "DIGEST":
+                    yield Cell(fit(info.digest[:12], size), "dim")
+                case "USED BY":
+                    yield Cell(fit(image.users or ("unused" if image.unused else ""), size))
+                case "WHAT":
+                    yield Cell(info.description, "dim")
 
     def _age(self, image: ShelvedImage) -> str:
         from app.tui.app import Workbench

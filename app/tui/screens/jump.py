@@ -52,7 +52,7 @@ class Jump(Contained, ModalScreen[Target | None]):
             top = focused.content_region
             for letter, row in zip(LETTERS, focused.visible_rows(), strict=False):
                 self.targets[letter] = (focused, row)
-                y = top.y + row - focused.visible_rows().start
+                y = top.y + focused.HEADED + row - focused.visible_rows().start
                 self._labels.append((letter, top.x, y, True))
 
     def compose(self) -> ComposeResult:

@@ -58,7 +58,6 @@ class MachinesScreen(MachineActions, PanedScreen):
     ]
     DEFAULT_CSS = """
     #machines-pane { height: 1fr; }
-    #machines-head { height: 1; color: $vm-dim; }
     #machines { height: 1fr; }
     #machine-side { height: 9; }
     #machine-facts { height: 1fr; }
@@ -91,7 +90,6 @@ class MachinesScreen(MachineActions, PanedScreen):
         yield from self.filter_bar("words of any column, -not")
         with Container(id="panes"):
             with Vertical(id="machines-pane", classes="pane"):
-                yield Static(id="machines-head", markup=False)
                 yield MachineList(self.workbench.clock, id="machines")
             with Vertical(id="machine-side"):
                 yield Facts(id="machine-facts", classes="pane")
@@ -108,7 +106,7 @@ class MachinesScreen(MachineActions, PanedScreen):
         console = self.query_one("#machine-console")
         console.add_class("pane")
         self.set_focus(self.machine_list)
-        self.machine_list.on_width = self._resized
+        self.machine_list.on_width = self.read
         self.refresh_all()
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self.refresh_all())
 
@@ -192,11 +190,6 @@ class MachinesScreen(MachineActions, PanedScreen):
             name: work.what.split()[0] for work in self.works for name in work.subjects
         }
         self.machine_list.refresh()
-        self.read()
-
-    def _resized(self) -> None:
-        head = self.machine_list.head(self.machine_list.view.width)
-        self.query_one("#machines-head", Static).update(head, layout=False)
         self.read()
 
     def _show_title(self) -> None:

@@ -15,7 +15,7 @@ from app.engine.events import Outcome, Phase
 from app.engine.state import TestState
 from app.logs.log_file import LogFile
 from app.tui import keymap, signs
-from app.tui.acting import ActingScreen
+from app.tui.acting import ActingScreen, names_in_registry
 from app.tui.layout import Split
 from app.tui.run_session import RunSession
 from app.tui.screens.consoles import ConsolesScreen
@@ -70,6 +70,8 @@ class RunScreen(RoomScreen, ActingScreen):
         super().__init__()
         self.session = session
         self._console_words = ""
+        self._offered: tuple[object, ...] = ()
+        """What decides which actions are offered, as it was last."""
         self._behind = False
         """Whether another test was selected than the one whose steps and console are shown."""
 
@@ -142,6 +144,16 @@ class RunScreen(RoomScreen, ActingScreen):
         self.run_list.show(self.session)
         self._show_test()
         self.room_changed()
+        self._offer()
+
+    def _offer(self) -> None:
+        """Offer what can be done now, where that is something else than before."""
+        test = self.run_list.current
+        of_test = None if test is None else (test.name, test.phase, test.result is None, test.kept is None)
+        offered = (self.session.active, len(self.session.failed()), of_test)
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
 
     def _tick(self) -> None:
         if self.session.active and self.on_top:
@@ -192,7 +204,7 @@ class RunScreen(RoomScreen, ActingScreen):
         if self._behind:
             self._behind = False
             self._show_test()
-            self.refresh_bindings()
+            self._offer()
 
     @on(LineList.Chosen, "#run-tests")
     def _chosen_test(self) -> None:
@@ -260,7 +272,7 @@ class RunScreen(RoomScreen, ActingScreen):
 
     def action_run_failed(self) -> None:
         """Run again what failed."""
-        self.workbench.runs.start(tuple(test.name for test in self.session.failed()))
+        self.workbench.runs.start(names_in_registry(test.name for test in self.session.failed()))
 
     # walking in
 
@@ -288,28 +300,28 @@ class RunScreen(RoomScreen, ActingScreen):
         wanted = {None: True, True: False, False: None}[test.wish]
         self.session.handle.keep(test.name, wanted)
         ends = {
-            True: "is kept when the test is over. K again removes it instead.",
-            False: "is removed when the test is over. K again leaves it to the test's policy.",
-            None: "is kept or removed as the test's policy says.",
+            True: "It is kept when the test is over. K again removes it instead.",
+            False: "It is removed when the test is over. K again leaves it to the test's policy.",
+            None: "It is kept or removed as the test's policy says.",
         }
-        self.notify(f"The machine of {test.name} {ends[wanted]}", markup=False)
+        self.notify(ends[wanted], title=f"The machine of {test.name}", markup=False)
 
     # terminals and consoles beside each other
 
     def action_split(self, direction: Direction) -> None:
         """Open a terminal in the test's machine beside the console, or below."""
         test = self.run_list.current
-        if test is None or self.why_not("split"):
-            self.notify(self.why_not("split"))
-        else:
+        if reason := self.why_not("split"):
+            self.notify(reason)
+        elif test is not None:
             self.open_beside(test.kept.machine if test.kept else test.machine, test.name, direction)
 
     def action_pin(self) -> None:
         """Keep the console of the test's machine in view, in a pane of its own."""
         test = self.run_list.current
-        if test is None or self.why_not("pin"):
-            self.notify(self.why_not("pin"))
-        else:
+        if reason := self.why_not("pin"):
+            self.notify(reason)
+        elif test is not None:
             self.pin(test)
 
     # acting on the test
@@ -372,10 +384,10 @@ class RunScreen(RoomScreen, ActingScreen):
     def action_terminal(self) -> None:
         """Open a terminal in the machine that was kept, or that the test runs in."""
         test = self.run_list.current
-        if test is None or self.why_not("terminal"):
-            self.notify(self.why_not("terminal"))
-            return
-        self.workbench.doors.open_terminal(test.kept.machine if test.kept else test.machine, test.name)
+        if reason := self.why_not("terminal"):
+            self.notify(reason)
+        elif test is not None:
+            self.workbench.doors.open_terminal(test.kept.machine if test.kept else test.machine, test.name)
 
     def action_export(self) -> None:
         """Write a report of the run."""

@@ -48,7 +48,6 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
     ]
     DEFAULT_CSS = """
     #snapshots-pane { height: 1fr; }
-    #snapshots-head { height: 1; color: $vm-dim; }
     #snapshots { height: 1fr; }
     #snapshot-facts { height: 9; }
     SnapshotsScreen.-reading #snapshot-facts { height: 70%; }
@@ -75,7 +74,6 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
         yield from self.filter_bar("words of any column, -not")
         with Container(id="panes"):
             with Vertical(id="snapshots-pane", classes="pane"):
-                yield Static(id="snapshots-head", markup=False)
                 yield SnapshotList(self.workbench.clock, id="snapshots")
             yield Facts(id="snapshot-facts", classes="pane")
         yield StillText(id="snapshots-nothing", classes="nothing")
@@ -87,7 +85,6 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
         self.entitle("snapshots-pane", "snapshots")
         self.entitle("snapshot-facts", "details")
         self.set_focus(self.snapshot_list)
-        self.snapshot_list.on_width = self._show_head
         self.refresh_all()
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self.refresh_all())
 
@@ -135,10 +132,6 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
         self.snapshot_list.doing = {n: work.what.split()[0] for work in self.works for n in work.subjects}
         self.snapshot_list.refresh()
         self.read()
-
-    def _show_head(self) -> None:
-        head = self.snapshot_list.head(self.snapshot_list.view.width)
-        self.query_one("#snapshots-head", Static).update(head, layout=False)
 
     def _show_title(self) -> None:
         variables = self.app.theme_variables

@@ -242,7 +242,9 @@ class TestsScreen(FilteredScreen, ActingScreen, PanedScreen):
         when = ""
         if isinstance(row, TestRow) and (last := self.rows.results.get(row.test.name)) is not None:
             when = self._clock.ago(last.time)
-        self.query_one("#details", Details).show(row, self.rows, when)
+        self.query_one("#details", Details).show(
+            row, self.rows, lambda test: self.test_list.sign_of(test)[0], when
+        )
 
     @on(LineList.Moved, "#tests")
     def _moved(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from app.tui import signs
+from app.tui.signs import Sign
 from app.tui.test_rows import PROBLEMS, GroupRow, ProblemRow, Row, TestRow, TestRows
 from app.tui.widgets.still import TextPane
 
@@ -35,15 +37,16 @@ class Details(TextPane):
         self._shown: Text | None = None
         self._source: tuple[Test, Text] | None = None
 
-    def show(self, row: Row | None, rows: TestRows, when: str = "") -> None:
+    def show(self, row: Row | None, rows: TestRows, sign_of: Callable[[Test], Sign], when: str = "") -> None:
         """Show a row.
 
         Args:
             row: What to show, or ``None`` for nothing.
             rows: Where it is from.
+            sign_of: Returns how a test goes, or went.
             when: When the test ran last, for people.
         """
-        text = self._text(row, rows, when)
+        text = self._text(row, rows, sign_of, when)
         if self._source is not None and isinstance(row, TestRow) and row.test is self._source[0]:
             text = Text.assemble(text, "\n", self._source[1])
         if text == self._shown:
@@ -62,7 +65,7 @@ class Details(TextPane):
         """
         self._source = (test, source)
 
-    def _text(self, row: Row | None, rows: TestRows, when: str) -> Text:
+    def _text(self, row: Row | None, rows: TestRows, sign_of: Callable[[Test], Sign], when: str) -> Text:
         variables = self.app.theme_variables
         colors = {tone: variables[name.removeprefix("$")] for tone, name in _TONES.items()}
         colors["accent"] = variables["accent"]
@@ -75,7 +78,7 @@ class Details(TextPane):
                 writer.line()
                 _write_problem(writer, problem, rows)
             case GroupRow(key, tests, problems):
-                _write_group(writer, key, tests, problems, rows)
+                _write_group(writer, key, tests, problems, rows, sign_of)
             case None:
                 writer.line("Nothing is selected.", "dim")
         return writer.text
@@ -180,7 +183,12 @@ def _write_problem(writer: _Writer, problem: Problem, rows: TestRows) -> None:
 
 
 def _write_group(
-    writer: _Writer, key: str, tests: tuple[Test, ...], problems: tuple[Problem, ...], rows: TestRows
+    writer: _Writer,
+    key: str,
+    tests: tuple[Test, ...],
+    problems: tuple[Problem, ...],
+    rows: TestRows,
+    sign_of: Callable[[Test], Sign],
 ) -> None:
     if key == PROBLEMS:
         writer.head("What cannot run")
@@ -204,8 +212,7 @@ def _write_group(
     writer.line()
     writer.line(signs.counted(len(tests), "test"), "dim")
     for test in tests:
-        last = rows.results.get(test.name)
-        sign = signs.OUTCOMES[last.outcome] if last else signs.NEVER_RAN
+        sign = sign_of(test)
         writer.put(f" {sign.glyph} ", sign.tone)
         writer.line(test.name)
 

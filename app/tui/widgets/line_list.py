@@ -52,8 +52,12 @@ Row = Iterable[Cell]
 class LineList(StillScroll, can_focus=True):
     """A list with a cursor over rows that a subclass draws on demand.
 
-    A subclass says how many rows there are by ``set_count`` and draws them in ``draw_row``.
+    A subclass says how many rows there are by ``set_count`` and draws them in ``draw_row``. One that
+    names its columns in ``head`` says so by ``HEADED``; that line stays above the rows.
     """
+
+    HEADED: ClassVar[bool] = False
+    """Whether the columns' names are above the rows."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("list")
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{tone}" for tone in TONES} | {
@@ -118,6 +122,10 @@ class LineList(StillScroll, can_focus=True):
         """Return the cells of row ``index``; they are cut or padded to ``width``."""
         raise NotImplementedError
 
+    def head(self, width: int) -> str:
+        """Return the columns' names, as wide as the columns."""
+        return ""
+
     def clicked(self, index: int, x: int) -> bool:
         """Take a click at column ``x`` of a row; return whether it was used up."""
         return False
@@ -126,8 +134,9 @@ class LineList(StillScroll, can_focus=True):
 
     @property
     def view(self) -> Size:
-        """The size of what is seen, without the scroll bar."""
-        return self.scrollable_content_region.size
+        """The size of what is seen of the rows, without the scroll bar."""
+        size = self.scrollable_content_region.size
+        return Size(size.width, max(0, size.height - self.HEADED))
 
     @property
     def count(self) -> int:
@@ -137,7 +146,7 @@ class LineList(StillScroll, can_focus=True):
     def set_count(self, count: int) -> None:
         """Say how many rows there are now, and draw those in view again."""
         self._count = count
-        size = Size(self.view.width, count)
+        size = Size(self.view.width, count + self.HEADED)
         if size != self.virtual_size:
             self.virtual_size = size
         self.cursor = self.validate_cursor(self.cursor)
@@ -147,7 +156,7 @@ class LineList(StillScroll, can_focus=True):
         """Draw one row again, if it is in view."""
         y = index - round(self.scroll_y)
         if 0 <= y < self.view.height:
-            self.refresh(Region(0, y, self.size.width, 1))
+            self.refresh(Region(0, y + self.HEADED, self.size.width, 1))
 
     def visible_rows(self) -> range:
         """Return the indexes of the rows in view."""
@@ -208,8 +217,11 @@ class LineList(StillScroll, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Draw one line of the view."""
         width = self.view.width
-        index = round(self.scroll_y) + y
         base = self.tone("plain")
+        if self.HEADED and y == 0:
+            names = self.head(width) if self._count else ""
+            return Strip([Segment(fit(names, width), _styled(self.tone("dim"), _over(base), False))], width)
+        index = round(self.scroll_y) + y - self.HEADED
         if index >= self._count:
             return Strip.blank(width, base)
         if index != self.cursor:
@@ -276,8 +288,8 @@ class LineList(StillScroll, can_focus=True):
         offset = event.get_content_offset(self)
         if offset is None:
             return
-        index = round(self.scroll_y) + offset.y
-        if index >= self._count:
+        index = round(self.scroll_y) + offset.y - self.HEADED
+        if index >= self._count or offset.y < self.HEADED:
             return
         was_here = self.cursor == index
         self.cursor = index
@@ -302,7 +314,7 @@ class LineList(StillScroll, can_focus=True):
 
     def on_resize(self) -> None:
         """Keep the cursor in view."""
-        self.virtual_size = Size(self.view.width, self._count)
+        self.virtual_size = Size(self.view.width, self._count + self.HEADED)
         self.show_cursor()
 
 

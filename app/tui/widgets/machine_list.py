@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from app.engine.machines_api import MachineView
 from app.tui import signs
 from app.tui.clock import Clock
@@ -59,6 +57,8 @@ class MachineList(LineList):
         id: Of the widget.
     """
 
+    HEADED = True
+
     def __init__(self, clock: Clock, *, id: str) -> None:
         super().__init__(id=id)
         self._clock = clock
@@ -66,7 +66,7 @@ class MachineList(LineList):
         self.usage: Mapping[str, Usage] = {}
         self.marked: set[str] = set()
         self.on_width: Callable[[], None] = lambda: None
-        """Called when there is room for other columns or rows."""
+        """Called when there is room for other rows."""
         self.doing: Mapping[str, str] = {}
         """What goes on with a machine, by its id."""
 
@@ -134,10 +134,9 @@ class MachineList(LineList):
         rest = width - 3 - sum(size for _, size in found)
         return [(name, size or max(0, rest)) for name, size in found]
 
-    def head(self, width: int) -> Text:
-        """Return the line above the list."""
-        cells = "".join(_cell(name, size, name in _RIGHT) for name, size in self._columns(width))
-        return Text("   " + cells, no_wrap=True)
+    def head(self, width: int) -> str:
+        """Return the columns' names."""
+        return "   " + "".join(_cell(name, size, name in _RIGHT) for name, size in self._columns(width))
 
     def on_resize(self) -> None:
         """Tell that there is other room."""

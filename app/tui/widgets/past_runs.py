@@ -43,6 +43,8 @@ class PastRunList(LineList):
         clock: The time.
     """
 
+    HEADED = True
+
     def __init__(self, clock: Clock, *, id: str) -> None:
         super().__init__(id=id)
         self._clock = clock
@@ -101,33 +103,62 @@ class PastRunList(LineList):
             self.toggle(index)
         return x < 3
 
+    def _columns(self, width: int) -> list[tuple[str, int]]:
+        """Return the columns there is room for, with their widths."""
+        outcomes = sum(size for _, size in _outcomes(width))
+        found = [("STATE", 12), ("WHEN", 13), ("RESULTS", BAR + outcomes), ("TOOK", 8), ("KEPT", 5)]
+        rest = width - 3 - sum(size for _, size in found)
+        places = [("REGISTRY", 14)] if rest >= 70 else []
+        places += [("RUN", 22)] if rest >= 46 else []
+        what = rest - sum(size for _, size in places)
+        return [*found, ("TESTS", what), *places]
+
+    def head(self, width: int) -> str:
+        """Return the columns' names."""
+        return "   " + "".join(
+            f"{name:>{size - 1}} " if name == "TOOK" else fit(name, size)
+            for name, size in self._columns(width)
+        )
+
     def draw_row(self, index: int, width: int) -> Row:
         """Return the cells of a row."""
         run = self.shown[index]
         marked = run.id in self.marked
-        sign = WORDS[run.word]
         yield Cell(f" {signs.MARKED if marked else signs.UNMARKED} ", "accent" if marked else "dim")
-        yield Cell(f"{sign.glyph} ", sign.tone)
-        yield Cell(fit(sign.word, 10), sign.tone)
-        yield Cell(fit(self._clock.ago(run.time), 13), "plain")
-        bad = run.counts.get(Outcome.FAILED, 0) + run.counts.get(Outcome.ERROR, 0)
-        done = sum(run.counts.values())
-        good, red, rest = bar(done, bad, run.tests, BAR)
-        yield Cell("━" * good, "good")
-        yield Cell("━" * red, "bad")
-        yield Cell("─" * rest, "dim")
-        for outcome, look in signs.OUTCOMES.items():
-            number = run.counts.get(outcome, 0)
-            if width >= 110 or outcome is not Outcome.SKIPPED:
-                yield Cell(fit(f" {look.glyph}{number}" if number else "", 5), look.tone)
-        yield Cell(f"{signs.duration(run.duration):>7} ", "dim")
-        yield Cell(fit(f"◆{len(run.kept)}" if run.kept else "", 3), "warn")
-        used = 5 + 10 + 13 + BAR + (20 if width >= 110 else 15) + 8 + 3
-        id_width = 21 if width - used >= 46 else 0
-        registry = 14 if width - used >= 70 else 0
-        what = run.selection or f"all {signs.counted(run.tests, 'test')}"
-        yield Cell(" " + fit(what, width - used - 1 - id_width - registry))
-        if registry:
-            yield Cell(" " + fit(Path(run.registry).name, registry - 1), "dim")
-        if id_width:
-            yield Cell(" " + fit(run.id, id_width - 1), "dim")
+        for name, size in self._columns(width):
+            match name:
+                case "STATE":
+                    sign = WORDS[run.word]
+                    yield Cell(fit(f"{sign.glyph} {sign.word}", size), sign.tone)
+                case "WHEN":
+                    yield Cell(fit(self._clock.ago(run.time), size), "plain")
+                case "RESULTS":
+                    yield from _results(run, width)
+                case "TOOK":
+                    yield Cell(f"{signs.duration(run.duration):>{size - 1}} ", "dim")
+                case "KEPT":
+                    yield Cell(fit(f"◆ {len(run.kept)}" if run.kept else "", size), "warn")
+                case "TESTS":
+                    what = run.selection or f"all {signs.counted(run.tests, 'test')}"
+                    yield Cell(fit(what, size - 1) + " ")
+                case "REGISTRY":
+                    yield Cell(fit(Path(run.registry).name, size - 1) + " ", "dim")
+                case "RUN":
+                    yield Cell(fit(run.id, size), "dim")
+
+
+def _outcomes(width: int) -> list[tuple[Outcome, int]]:
+    """Return the outcomes that are counted, with the widths of their numbers."""
+    return [(o, 5) for o in signs.OUTCOMES if width >= 110 or o is not Outcome.SKIPPED]
+
+
+def _results(run: RunSummary, width: int) -> Row:
+    """Return how the tests of a run ended, as a bar and in numbers."""
+    bad = run.counts.get(Outcome.FAILED, 0) + run.counts.get(Outcome.ERROR, 0)
+    good, red, rest = bar(sum(run.counts.values()), bad, run.tests, BAR)
+    yield Cell("━" * good, "good")
+    yield Cell("━" * red, "bad")
+    yield Cell("─" * rest, "dim")
+    for outcome, size in _outcomes(width):
+        number, look = run.counts.get(outcome, 0), signs.OUTCOMES[outcome]
+        yield Cell(fit(f" {look.glyph}{number}" if number else "", size), look.tone)

@@ -87,6 +87,9 @@ class RunHeader(RunProgress):
             parts.append(f"{signs.BROKEN.glyph} {warnings[-1]}")
         elif state.started is not None:
             parts.append(f"run {state.started.run}")
+        for shaken in state.shaken.values():
+            tone = "good" if shaken.passed == shaken.forks else "bad"
+            text.append(f"  ·  {shaken.test}: {shaken.verdict}", self.colour(tone))
         for part in parts:
             told = f"  ·  {part}"
             if text.plain.rindex("\n") + width - 2 < len(text.plain) + len(told):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-
-from rich.text import Text
 
 from app.tui import signs
 from app.tui.clock import Clock
@@ -23,6 +21,8 @@ class SnapshotList(LineList):
         id: Of the widget.
     """
 
+    HEADED = True
+
     def __init__(self, clock: Clock, *, id: str) -> None:
         super().__init__(id=id)
         self._clock = clock
@@ -31,8 +31,6 @@ class SnapshotList(LineList):
         self.marked: set[str] = set()
         self.doing: Mapping[str, str] = {}
         """What goes on with a snapshot, by its name."""
-        self.on_width: Callable[[], None] = lambda: None
-        """Called when there is room for other columns."""
 
     @property
     def current(self) -> LineageRow | None:
@@ -81,10 +79,6 @@ class SnapshotList(LineList):
             return True
         return False
 
-    def on_resize(self) -> None:
-        """Tell that there is other room."""
-        self.on_width()
-
     def _columns(self, width: int) -> list[tuple[str, int]]:
         found = [("SNAPSHOT", 0), ("OWN", OWN), ("SHARED", SHARED), ("HOLDS", KIND), ("AGE", AGE)]
         if width >= 84:
@@ -92,10 +86,9 @@ class SnapshotList(LineList):
         rest = width - 3 - sum(size for _, size in found)
         return [(name, size or max(0, rest)) for name, size in found]
 
-    def head(self, width: int) -> Text:
-        """Return the line above the list."""
-        cells = "".join(_cell(name, size, name in _RIGHT) for name, size in self._columns(width))
-        return Text("   " + cells, no_wrap=True)
+    def head(self, width: int) -> str:
+        """Return the columns' names."""
+        return "   " + "".join(_cell(name, size, name in _RIGHT) for name, size in self._columns(width))
 
     def draw_row(self, index: int, width: int) -> Row:
         """Return the cells of a row."""

@@ -10,6 +10,7 @@ from textual.message import Message
 from app.tui import signs
 from app.tui.signs import Sign
 from app.tui.test_rows import PROBLEMS, GroupRow, ProblemRow, TestRow, TestRows
+from app.tui.widgets.details import machine_words
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ ROOM_FOR_TRENDS = 130
 """Columns of the screen from which the tests' trends are shown."""
 BARS = 10
 """Results whose durations are shown as bars."""
+TOOK = 7
 
 
 class TestList(LineList):
@@ -31,6 +33,7 @@ class TestList(LineList):
     """
 
     __test__ = False  # keeps pytest from collecting it
+    HEADED = True
 
     class MarksChanged(Message):
         """A test or a group was marked, or lost its mark."""
@@ -143,25 +146,49 @@ class TestList(LineList):
         yield Cell("  ")
         yield Cell(f"{signs.MARKED if marked else signs.UNMARKED} ", "accent" if marked else "dim")
         yield Cell(f"{sign.glyph} ", sign.tone)
+        columns = self._columns(width)
+        yield Cell(fit(test.name, columns["TEST"]), bold=marked)
+        yield Cell(f"{seconds:>{TOOK}}  ", "dim")
+        if "TREND" in columns:
+            yield from self._trend_cells(test)
+        yield Cell(fit(signs.step_kinds(step.action for step in test.steps), columns["STEPS"]), "dim")
+        if "MACHINE" in columns:
+            yield Cell(" " + fit(machine_words(test), columns["MACHINE"] - 1), "dim")
+        if "TAGS" in columns:
+            yield Cell(" " + fit(" ".join(f"#{tag}" for tag in test.tags), columns["TAGS"] - 1), "accent")
+
+    def _columns(self, width: int) -> dict[str, int]:
+        """Return the columns there is room for, with their widths, beside the marks and signs."""
         rest = width - 6
-        took = 7
-        name_width = max(12, min(self.rows.longest_name + 1, rest - took - 2 - 12))
-        room = max(0, rest - name_width - took - 2)
-        trend = self._trend_cells(test) if self.app.size.width >= ROOM_FOR_TRENDS and room >= 34 else []
-        room -= sum(len(cell.text) for cell in trend)
-        tags_width = room * 2 // 5 if room >= 30 else 0
-        kinds_width = room - (tags_width + 1 if tags_width else 0)
-        yield Cell(fit(test.name, name_width), bold=marked)
-        yield Cell(f"{seconds:>{took}}  ", "dim")
-        yield from trend
-        yield Cell(fit(signs.step_kinds(step.action for step in test.steps), kinds_width), "dim")
-        if tags_width:
-            yield Cell(" " + fit(" ".join(f"#{tag}" for tag in test.tags), tags_width), "accent")
+        name = max(12, min(self.rows.longest_name + 1, rest - TOOK - 2 - 12))
+        found = {"TEST": name, "TOOK": TOOK + 2}
+        room = max(0, rest - name - TOOK - 2)
+        trended = self.app.size.width >= ROOM_FOR_TRENDS and room >= 34
+        if trended and self.rows.trends:
+            found |= {"TREND": BARS + 1, "FLIPS": 8}
+            room -= BARS + 9
+        machine = 0 if room < 46 else 16 if room < 70 else 26
+        room -= machine
+        tags = room * 2 // 5 if room >= 30 else 0
+        found["STEPS"] = room - (tags + 1 if tags else 0)
+        if machine:
+            found["MACHINE"] = machine
+        if tags:
+            found["TAGS"] = tags + 1
+        return found
+
+    def head(self, width: int) -> str:
+        """Return the columns' names."""
+        cells = "      "
+        for name, size in self._columns(width).items():
+            if name in ("MACHINE", "TAGS"):
+                cells += " " + fit(name, size - 1)
+            else:
+                cells += f"{name:>{size - 2}}  " if name in ("TOOK", "FLIPS") else fit(name, size)
+        return cells
 
     def _trend_cells(self, test: Test) -> list[Cell]:
         """Return the durations of the last results as bars, and how often the outcome flipped."""
-        if not self.rows.trends:
-            return []
         trend = self.rows.trends.get(test.name)
         bars = trend.spark(BARS) if trend else ""
         flaky = trend.flakiness if trend else None

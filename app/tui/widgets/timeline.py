@@ -157,6 +157,11 @@ class Timeline(LineList):
         if test.attempt > 1:
             words.append(f"attempt {test.attempt}")
         lines = [_Line(None, f"machine {' · '.join(filter(None, words))}", "dim")]
+        shaken = self.session.state.shaken.get(test.plan.shaken) if self.session is not None else None
+        if shaken is not None:
+            tone = "good" if shaken.passed == shaken.forks else "bad"
+            lines.append(_Line(None, f"shaken from one moment on: {shaken.verdict}", tone))
+            lines += [_Line(None, f"  {cause}", "plain") for cause in shaken.causes]
         if test.plan.first:
             where = "in the machine that was kept" if test.origin == "kept" else "in a fork of a checkpoint"
             lines.append(_Line(None, f"begins at step {test.plan.first + 1}, {where}", "accent"))
