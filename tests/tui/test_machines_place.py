@@ -212,11 +212,11 @@ async def test_several_are_removed_after_saying_what_is_lost() -> None:
 
 async def test_marks_and_details_by_the_mouse() -> None:
     async with machines_place(size=NARROW) as (app, _, pilot, screen):
-        await pilot.click("#machines", offset=(1, 1))
+        await pilot.click("#machines", offset=(1, 2))
         await until(pilot, lambda: screen.machine_list.marked == {"brisk-heron"})
         await pilot.press("u")
         await until(pilot, lambda: not screen.machine_list.marked)
-        await pilot.click("#machines", offset=(20, 4), times=2)
+        await pilot.click("#machines", offset=(20, 5), times=2)
         await until(pilot, lambda: screen.has_class("-reading"))
         assert screen.selected_id() == "gold-finch"
         await pilot.press("escape")

@@ -38,7 +38,7 @@ async def test_the_cursor_the_marks_and_the_results_without_colours(monkeypatch,
         rows = app.tests_screen.test_list
 
         def looks(index: int) -> tuple[set[bool], set[bool]]:
-            styles = [s.style for s in rows.render_line(index) if s.style is not None]
+            styles = [s.style for s in rows.render_line(index + rows.HEADED) if s.style is not None]
             return {bool(s.reverse) for s in styles}, {bool(s.underline) for s in styles}
 
         await pilot.press("down")

@@ -54,7 +54,7 @@ class CompareList(LineList):
     def head(self, width: int) -> str:
         """Return the columns' names."""
         names = f"   {'CHANGE':8}{fit('TEST', self._name_width(width))} {'BEFORE':12}{'AFTER':9}"
-        return f"{names}{'BEFORE':>7} →{'AFTER':>7} {'BY':>8} WHY"
+        return f"{names}{'TOOK':>7}  {'NOW':>7} {'BY':>8} WHY"
 
     def draw_row(self, index: int, width: int) -> Row:
         """Return the cells of a row."""

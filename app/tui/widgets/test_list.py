@@ -10,7 +10,6 @@ from textual.message import Message
 from app.tui import signs
 from app.tui.signs import Sign
 from app.tui.test_rows import PROBLEMS, GroupRow, ProblemRow, TestRow, TestRows
-from app.tui.widgets.details import machine_words
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 
 if TYPE_CHECKING:
@@ -153,7 +152,7 @@ class TestList(LineList):
             yield from self._trend_cells(test)
         yield Cell(fit(signs.step_kinds(step.action for step in test.steps), columns["STEPS"]), "dim")
         if "MACHINE" in columns:
-            yield Cell(" " + fit(machine_words(test), columns["MACHINE"] - 1), "dim")
+            yield Cell(" " + fit(_needs(test), columns["MACHINE"] - 1), "dim")
         if "TAGS" in columns:
             yield Cell(" " + fit(" ".join(f"#{tag}" for tag in test.tags), columns["TAGS"] - 1), "accent")
 
@@ -215,3 +214,14 @@ class TestList(LineList):
         yield Cell(f"    {signs.BROKEN.glyph} ", "warn")
         yield Cell(f"{where}  ", "plain")
         yield Cell(problem.message, "dim")
+
+
+def _needs(test: Test) -> str:
+    """Return in a few words what machine a test asks for; the details tell all of it."""
+    spec = test.machine
+    parts = [
+        spec.image or "",
+        f"{spec.cpus} cpus" if (spec.cpus or 1) > 1 else "",
+        signs.size(spec.memory) if spec.memory else "",
+    ]
+    return " ".join(filter(None, parts)) or spec.backend or "any"
