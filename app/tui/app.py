@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-import traceback
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import textual
-from textual import work
+from textual import events, work
+from textual._context import active_message_pump
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.notifications import Notify
 from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
 from textual.worker import Worker
 
-from app import __version__, editor
+from app import editor
 from app.engine.commands import CommandLog
 from app.engine.house import House, HouseApi
 from app.engine.latency.hostload import HostLoad
@@ -28,6 +28,7 @@ from app.settings import Settings
 from app.tui import keymap, places, signs, theme
 from app.tui.acting import Edit
 from app.tui.base_app import BaseApp
+from app.tui.broken import Fault, fault_of
 from app.tui.clock import Clock
 from app.tui.doors import Doors
 from app.tui.faults import Contained
@@ -47,6 +48,7 @@ from app.tui.process import collect_again
 from app.tui.reading import Reading
 from app.tui.recall import Recall
 from app.tui.remembering import Remembering
+from app.tui.reports import Reports
 from app.tui.runs import Runs
 from app.tui.screens.base import VmScreen
 from app.tui.screens.tests import TestsScreen
@@ -143,7 +145,6 @@ class Workbench(Contained, BaseApp):
         self.animation_level = "basic" if self.settings.ui.animation else "none"
         self.leaving = False
         """Whether the app is about to end."""
-        self._reported: set[str] = set()
         self.tests_screen = TestsScreen(self.rows, self.clock)
         """The first screen."""
         theme.put_on(self, theme_name)
@@ -152,6 +153,7 @@ class Workbench(Contained, BaseApp):
         self.reading = Reading(self)
         self.runs = Runs(self)
         self.doors = Doors(self)
+        self.reports = Reports(self)
         self.add_mode(places.TESTS, lambda: self._fresh(self.tests_screen))
         for place in places.PLACES:
             self.add_mode(place.id, partial(self._made, place))
@@ -342,8 +344,10 @@ class Workbench(Contained, BaseApp):
         return taken
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave every key to a focused terminal."""
-        return not getattr(self.focused, "takes_all_keys", False)
+        """Leave every key to a focused terminal, unless that is broken."""
+        if getattr(self.focused, "takes_all_keys", False) and fault_of(self.focused) is None:
+            return False
+        return action not in ("copy_fault", "try_again") or bool(self.reports.here())
 
     def action_recordings(self) -> None:
         """Choose among the recordings of terminals, and play one."""
@@ -428,22 +432,39 @@ class Workbench(Contained, BaseApp):
         self.fault = sys.exc_info()[1]
         self._close_messages_no_wait()
 
+    def _handle_exception(self, error: Exception) -> None:
+        """Go on, where Textual would end, if there is something to go on with."""
+        pump = active_message_pump.get(None)
+        if not self.screen_stack or not self._running or self._exit:
+            super()._handle_exception(error)
+        elif isinstance(pump, Widget) and getattr(pump, "composing", False):
+            self.broke(pump, Fault(error, made=False))
+        else:
+            self.report(error)
+
     def on_pane_broke(self, message: PaneBroke) -> None:
         """Report what a pane could not draw."""
         self.report(message.error)
 
     def report(self, error: BaseException) -> None:
         """Show an error of the workbench itself without ending it."""
-        from app.tui.screens.dialogs import Report
+        self.reports.show(error)
 
-        text = "".join(traceback.format_exception(error))
-        if self.leaving or text in self._reported:
-            return
-        self._reported.add(text)
-        stack = self.screen_stack
-        if stack and not isinstance(stack[-1], Report):
-            where = f"vmbench {__version__}, Textual {textual.__version__}, Python {sys.version.split()[0]}"
-            self.push_screen(Report(f"{where}, in {self.place}\n\n{text}"))
+    def broke(self, widget: Widget, fault: Fault) -> None:
+        """Show one in the place of the pane that it broke."""
+        self.reports.take(widget, fault)
+
+    def action_copy_fault(self) -> None:
+        """Copy the report of a pane that is broken."""
+        self.reports.copy()
+
+    async def action_try_again(self) -> None:
+        """Make and draw again what is broken."""
+        await self.reports.again()
+
+    def on_click(self, event: events.Click) -> None:
+        """Show the report of a broken pane that is clicked."""
+        self.reports.open(event.widget)
 
 
 async def _walk_in(app: App[int], machine: Machine, typed: str) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual._compositor import Compositor
 from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
+from textual.widget import AwaitMount
 
 from app.tui import clipboard
 from app.tui.collecting import PERIOD, Collector
 from app.tui.driver import OuterDriver, known
+from app.tui.frugal import FrugalCompositor
 from app.tui.turns import ask_for_short_turns
 
 
@@ -54,6 +57,12 @@ class BaseApp(App[int]):
             super().copy_to_clipboard(text)
         else:
             self.notify(clipboard.TOO_MUCH, severity="warning")
+
+    def _get_screen(self, screen: Screen[object] | str) -> tuple[Screen[object], AwaitMount]:
+        found, mounted = super()._get_screen(screen)
+        if type(found._compositor) is Compositor:
+            found._compositor = FrugalCompositor()
+        return found, mounted
 
     def get_driver_class(self) -> type[Driver]:
         """Return the driver that reads keys quickly, where it can be used."""

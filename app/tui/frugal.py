@@ -1,4 +1,4 @@
-"""How a screen is painted again: of each widget only the lines that changed are drawn and cut."""
+"""How a screen is painted: of each widget only the lines that changed, and where one cannot be drawn, why."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Iterable
 from textual._compositor import ChopsUpdate, Compositor
 from textual.geometry import Region
 from textual.strip import Strip
+from textual.widget import Widget
+
+from app.tui.broken import Fault, block, fault_of
+from app.tui.faults import tell
 
 
 class FrugalCompositor(Compositor):
@@ -27,14 +31,24 @@ class FrugalCompositor(Compositor):
             self._changed = ()
 
     def _get_renders(self, crop: Region | None = None) -> Iterable[tuple[Region, Region, list[Strip]]]:
-        if not self._changed:
-            yield from super()._get_renders(crop)
-            return
         for widget, (region, clip) in self.visible_widgets.items():
             seen = region.intersection(clip)
-            touched = [part for changed in self._changed if (part := seen.intersection(changed))]
-            if not touched:
+            if self._changed:
+                touched = [part for changed in self._changed if (part := seen.intersection(changed))]
+                if not touched:
+                    continue
+                top = min(part.y for part in touched)
+                seen = Region(seen.x, top, seen.width, max(part.bottom for part in touched) - top)
+            elif not seen or (crop and not crop.overlaps(clip)):
                 continue
-            top = min(part.y for part in touched)
-            lines = Region(seen.x, top, seen.width, max(part.bottom for part in touched) - top)
-            yield region, lines, widget.render_lines(lines.translate(-region.offset))
+            yield region, seen, _lines(widget, seen.translate(-region.offset))
+
+
+def _lines(widget: Widget, crop: Region) -> list[Strip]:
+    """Draw a part of a widget, or what stands in its place."""
+    if fault_of(widget) is None:
+        try:
+            return widget.render_lines(crop)
+        except Exception as error:
+            tell(widget, Fault(error, made=True))
+    return block(widget, crop)

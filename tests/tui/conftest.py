@@ -21,13 +21,18 @@ def no_fault_is_hidden(request, monkeypatch):
     """A fault that the workbench reports and survives fails the test, unless it is marked ``reports``."""
     from app.tui.app import Workbench
 
-    faults, report = [], Workbench.report
+    faults, report, broke = [], Workbench.report, Workbench.broke
 
     def reported(self, error) -> None:
         faults.append(error)
         report(self, error)
 
+    def broken(self, widget, fault) -> None:
+        faults.append(fault.error)
+        broke(self, widget, fault)
+
     monkeypatch.setattr(Workbench, "report", reported)
+    monkeypatch.setattr(Workbench, "broke", broken)
     yield
     if faults and "reports" not in request.keywords:
         raise faults[0]

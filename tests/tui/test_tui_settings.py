@@ -164,11 +164,11 @@ async def test_a_key_is_pressed_holds_at_once_and_goes_back(tmp_path) -> None:
         await until(pilot, lambda: keys.rows_list.count == 1)
         await pilot.press("e")
         await until(pilot, lambda: isinstance(app.screen, Press))
-        await pilot.press("f9")
-        await until(pilot, lambda: app.key_changes == {"app.theme": "f9"})
-        assert '"app.theme" = "f9"' in desk.paths.user_keys.read_text()
+        await pilot.press("f7")
+        await until(pilot, lambda: app.key_changes == {"app.theme": "f7"})
+        assert '"app.theme" = "f7"' in desk.paths.user_keys.read_text()
         before = app.theme
-        await pilot.press("f9")
+        await pilot.press("f7")
         await until(pilot, lambda: app.theme != before)
         await pilot.press("t")
         await pilot.pause()
@@ -176,7 +176,7 @@ async def test_a_key_is_pressed_holds_at_once_and_goes_back(tmp_path) -> None:
         await pilot.press("d")
         await until(pilot, lambda: app.key_changes == {})
         await pilot.press("u")
-        await until(pilot, lambda: app.key_changes == {"app.theme": "f9"})
+        await until(pilot, lambda: app.key_changes == {"app.theme": "f7"})
 
 
 async def test_a_key_that_is_taken_is_asked_about(tmp_path) -> None:

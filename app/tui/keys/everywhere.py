@@ -7,6 +7,20 @@ from collections.abc import Mapping
 from app.tui import places
 from app.tui.keys.key import Key
 
+BROKEN = (
+    Key(
+        "broken.again",
+        "f9",
+        "try_again",
+        "try again",
+        "Make or draw again what could not be, after a fault of vmbench's own.",
+        True,
+        True,
+    ),
+    Key("broken.copy", "f8", "copy_fault", "copy report", "Copy the report of such a fault.", True, True),
+)
+"""Of panes that are broken, wherever they are."""
+
 SCOPES: Mapping[str, tuple[Key, ...]] = {
     "app": (
         Key("app.help", "question_mark", "help", "help", "What this screen is for, and its keys.", True),
@@ -19,6 +33,7 @@ SCOPES: Mapping[str, tuple[Key, ...]] = {
         Key(
             "app.commands", "ctrl+l", "commands", "command log", "The commands that were run on your behalf."
         ),
+        *BROKEN,
         Key("app.quit", "q", "quit", "quit", "Leave. Asks first when a run is going on.", True),
     ),
 }

@@ -9,7 +9,6 @@ from textual.geometry import Size
 from textual.screen import Screen
 
 from app.tui.faults import Contained, report
-from app.tui.frugal import FrugalCompositor
 
 if TYPE_CHECKING:
     from app.tui.app import Workbench
@@ -33,7 +32,6 @@ class VmScreen(Contained, Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._compositor = FrugalCompositor()
         self._styled_as: tuple[object, ...] = ()
 
     def _on_screen_suspend(self) -> None:

@@ -126,7 +126,7 @@ class ExportLog(Contained, ModalScreen[str]):
         self.dismiss("")
 
 
-class MarkOptions(OptionList):
+class MarkOptions(Contained, OptionList):
     """The list of marks."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("marks")

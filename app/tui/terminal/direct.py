@@ -27,6 +27,7 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
+from app.tui.broken import fault_of
 from app.tui.driver import OuterDriver, known
 from app.tui.feel import Ear
 
@@ -170,7 +171,7 @@ class Painter:
         widget = self._widget
         app = widget.app
         driver = _driver(app)
-        if driver is None or not rows or not self._open(app, driver):
+        if driver is None or not rows or fault_of(widget) is not None or not self._open(app, driver):
             return False
         console = app.console
         left, top = self._content.x + 1, self._content.y + 1

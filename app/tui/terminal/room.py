@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
 
+from app.tui.faults import Contained
 from app.tui.terminal.pane import TerminalPane
 from app.tui.terminal.splits import Direction, Rule, Splits
 
@@ -15,7 +16,7 @@ STEP = 0.05
 """Of what two neighbours have, that a key moves the rule between them."""
 
 
-class Panes(Container):
+class Panes(Contained, Container):
     """The room that the panes share.
 
     Args:

@@ -11,7 +11,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from app.tui import theme
-from app.tui.faults import Contained
+from app.tui.broken import Fault
+from app.tui.faults import Contained, tell
 from app.tui.later import later
 from app.tui.terminal.cells import Cell
 from app.tui.terminal.direct import Painter, backed_up
@@ -147,7 +148,7 @@ class TerminalView(Contained, Widget):
         top, height = self.scrollback.top, self._painter.size.height
         rows = sorted(line - top for line in changed if 0 <= line - top < height)
         self._tell_cursor(update.cursor)
-        if not self._painter.paint(rows):
+        if not self._painted_at_once(rows):
             for y in rows:
                 self.refresh(Region(0, y, self.size.width, 1))
         if self.in_focus:
@@ -155,6 +156,13 @@ class TerminalView(Contained, Widget):
         self.retitle()
         self._painted = time.monotonic()
         self._cost = self._painted - began
+
+    def _painted_at_once(self, rows: list[int]) -> bool:
+        try:
+            return self._painter.paint(rows)
+        except Exception as error:
+            tell(self, Fault(error, made=True))
+            return False
 
     def _tell_cursor(self, cursor: Cursor) -> None:
         if self.in_focus and self.scrollback.view is None:

@@ -8,9 +8,10 @@ from textual.binding import BindingType
 from textual.widgets import Input
 
 from app.tui import keymap
+from app.tui.faults import Contained
 
 
-class Entry(Input):
+class Entry(Contained, Input):
     """An input without a border and with a still cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("entry")

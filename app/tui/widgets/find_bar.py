@@ -14,6 +14,7 @@ from textual.widgets import Input, Label, Static
 
 from app.logs.match import BadPattern, Pattern
 from app.tui import keymap
+from app.tui.faults import Contained
 from app.tui.recall import Recall
 from app.tui.widgets.entry import Entry
 from app.tui.widgets.log_view import LogView
@@ -46,7 +47,7 @@ class FindEntry(Entry, inherit_bindings=False):
         self._bar().toggle(what)
 
 
-class Toggle(Static):
+class Toggle(Contained, Static):
     """A switch of a ``FindBar``; a click is the same as its key."""
 
     def on_click(self, event: Click) -> None:
@@ -57,7 +58,7 @@ class Toggle(Static):
             bar.toggle(self.id)
 
 
-class FindBar(Horizontal):
+class FindBar(Contained, Horizontal):
     """Searches and filters one log view of its screen.
 
     Args:

@@ -14,6 +14,7 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widget import Widget
 
+from app.tui.faults import Contained
 from app.tui.widgets.gauge import Gauge
 
 STAY = ("help", "quit")
@@ -38,7 +39,7 @@ class ShownKey:
         return cell_len(words)
 
 
-class KeyLine(Widget):
+class KeyLine(Contained, Widget):
     """Keys and what they do, in one line; a click on one presses it.
 
     One widget for all of them: a widget for each, as Textual's own footer has, is mounted and styled several
@@ -137,7 +138,7 @@ class KeyLine(Widget):
             self.app.bell()
 
 
-class KeyFooter(Horizontal):
+class KeyFooter(Contained, Horizontal):
     """The keys of what is focused, and the gauge to their right."""
 
     DEFAULT_CSS = """

@@ -111,7 +111,7 @@ class TextPane(StillScroll, can_focus=True):
         self._break()
 
 
-class StillText(Static):
+class StillText(Contained, Static):
     """A text as high as it needs to be; the screen is laid out anew only when that is another height."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
