@@ -192,6 +192,28 @@ async def test_search() -> None:
         await until(lambda: "0 of 0" in pane.told, "nothing")
 
 
+async def test_lines_are_wrapped_anew_under_who_reads_and_selects() -> None:
+    many = (
+        "for n in $(seq 200); do echo line $n goes on for more than forty columns to its end; done; exec cat"
+    )
+    async with Host(opener("sh", "-c", many)).run_test(size=(100, 12)) as pilot:
+        _, pane = await started(pilot)
+        await until(lambda: "line 200 " in seen(pane), "the lines")
+        await pilot.press("ctrl+g", "slash", *"77 goes", "enter")
+        await until(lambda: "2 of 2" in pane.told, "both places")
+        await pilot.press("v", "v", *"wwwwwwww")
+        text = pane.selected_text()
+        assert text == "77 goes on for more than forty columns t"
+        for width in (44, 20, 100):
+            await pilot.resize_terminal(width, 12)
+            await until(lambda width=width: pane.model.columns == width, "the new width")
+            assert pane.selected_text() == text
+            assert "177 goes on" in seen(pane).replace("\n", ""), "the same lines are seen"
+        await pilot.press("escape", "n")
+        assert "line 77 goes on" in seen(pane) and pane.scrollback.hit is not None
+        assert pane.model.line(pane.scrollback.hit.line).text().startswith("line 77 goes")
+
+
 async def test_selection_by_keys_is_copied() -> None:
     async with Host(opener("sh", "-c", "seq 50; echo 'one two 日本 four'; exec cat")).run_test(
         size=(60, 12)

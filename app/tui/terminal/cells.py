@@ -53,6 +53,8 @@ class Row(list[Cell]):
     """Whether a wide character was ever drawn in it."""
     wrapped = False
     """Whether its text goes on in the next row."""
+    short = False
+    """Whether it does so before its last column, in which a wide character had no room."""
 
     def text(self) -> str:
         """Return its characters without the blanks at the end."""

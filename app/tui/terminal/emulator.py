@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from app.tui.terminal.cells import Row
 from app.tui.terminal.packed import PackedRow, unpack
 from app.tui.terminal.parser import Parser
+from app.tui.terminal.rewrap import Moves
 from app.tui.terminal.screen import Screen
 
 
@@ -105,8 +106,8 @@ class Emulator(Protocol):
         """Return what changed since the last call."""
         ...
 
-    def resize(self, columns: int, lines: int) -> None:
-        """Change the size."""
+    def resize(self, columns: int, lines: int) -> Moves | None:
+        """Change the size, and return where lines are then; nothing where that cannot be told."""
         ...
 
     def row(self, index: int) -> Row:
@@ -209,9 +210,9 @@ class PyteEmulator:
         screen.all_dirty = False
         return Update(rows, self.cursor, screen.pushed)
 
-    def resize(self, columns: int, lines: int) -> None:
-        """Change the size."""
-        self.screen.resize(lines, columns)
+    def resize(self, columns: int, lines: int) -> Moves:
+        """Change the size, and return where lines are then."""
+        return self.screen.resize(lines, columns)
 
     def row(self, index: int) -> Row:
         """Return a row of the screen, or of the scrollback for -1 (the newest) and below."""

@@ -15,6 +15,7 @@ from app.tui.terminal.cells import BLANK, Row
 from app.tui.terminal.emulator import Cursor, Modes, Update
 from app.tui.terminal.ghostty_rows import TRACK, RowReader, point
 from app.tui.terminal.parser import DEVICES, line_parameters
+from app.tui.terminal.rewrap import Moves
 
 _CHUNK = 4096
 """Bytes between two looks at the scrollback, so that fewer lines come than it holds."""
@@ -205,11 +206,12 @@ class GhosttyEmulator:
             answer = line_parameters(int(sequence[2:-1] or 0)).encode()
             self._calls.append(lambda: self.on_reply(answer))
 
-    def resize(self, columns: int, lines: int) -> None:
-        """Change the size; lines of the main screen are wrapped anew."""
+    def resize(self, columns: int, lines: int) -> Moves | None:
+        """Change the size; lines are wrapped anew, and the library does not tell where to."""
         columns, lines = _bounded(columns), _bounded(lines)
+        moves = Moves() if columns == self.columns else None
         if (columns, lines) == (self.columns, self.lines):
-            return
+            return moves
         self.columns, self.lines = columns, lines
         lib.ghostty_terminal_resize(self._terminal, columns, lines, 8, 16)
         self._count()
@@ -217,6 +219,7 @@ class GhosttyEmulator:
         self._dirty.update(range(lines))
         self._look()
         self._calls.clear()  # nobody asked for a report of the size
+        return moves
 
     def _get(self, name: str, kind: str) -> Any:
         out = ffi.new(f"{kind}*")

@@ -8,6 +8,7 @@ import pyte
 
 from app.tui.terminal.cells import Cell, Pens, Row
 from app.tui.terminal.packed import PackedRow, unpack
+from app.tui.terminal.rewrap import Moves, rewrap, used
 
 
 class Grid(pyte.Screen):
@@ -69,6 +70,8 @@ class Grid(pyte.Screen):
         plain = self.pens.plain.blank
         rows += [Row([plain] * columns) for _ in range(lines - len(rows))]
         for row in rows:
+            if not scrolls and len(row) != columns:
+                row.wrapped = row.short = False  # the alternate screen's rows are cut
             if len(row) > columns:
                 if row[columns].data == "":
                     row[columns - 1] = Cell(" ", row[columns - 1].style)
@@ -76,6 +79,33 @@ class Grid(pyte.Screen):
             elif len(row) < columns:
                 row.extend([plain] * (columns - len(row)))
         return y
+
+    def _wrap_anew(self, rows: list[Row], x: int, y: int, columns: int) -> tuple[int, int, Moves]:
+        """Wrap the main screen's rows and the scrollback for a width; return where the cursor and all is now.
+
+        Where there are more rows than before, blank ones below the cursor give way first; then the upper
+        ones become scrollback. Where there are less, scrollback comes back, if the screen was full.
+        """
+        kept, lines = len(self.history), len(rows)
+        found = rewrap([*self.history, *rows], columns, x, kept + y, first=self.pushed - kept)
+        made, at = found.rows, found.y
+        last = len(made)
+        while last - 1 > at and not _used(made[last - 1]):
+            last -= 1
+        blank, before = len(made) - last, found.moves.to(self.pushed, 0)[0] - self.pushed + kept
+        top = len(made) - lines
+        if top > before:
+            top -= min(blank, top - before)
+        elif blank:
+            top = before
+        top = max(0, min(top, at))
+        rows[:] = [unpack(row) if isinstance(row, PackedRow) else row for row in made[top : top + lines]]
+        plain = self.pens.plain.blank
+        rows += [Row([plain] * columns) for _ in range(lines - len(rows))]
+        self.history.clear()
+        self.history.extend(made[:top])
+        self.pushed += top - kept
+        return found.x, at - top, found.moves
 
     # lines
 
@@ -172,7 +202,7 @@ class Grid(pyte.Screen):
             split_wide(row, start, end)
         row[start:end] = [self.pen.blank] * (end - start)
         if end == self.columns:
-            row.wrapped = False
+            row.wrapped = row.short = False
 
     def erase_in_line(self, how: int = 0, private: bool = False) -> None:
         """Erase to the end, from the beginning, or all of the cursor's line (EL)."""
@@ -251,6 +281,10 @@ class Grid(pyte.Screen):
             self.tabstops = set()
         elif how == 0:
             self.tabstops.discard(self.cursor.x)
+
+
+def _used(row: Row | PackedRow) -> bool:
+    return row.wrapped or bool(used(unpack(row) if isinstance(row, PackedRow) else row))
 
 
 def split_wide(row: Row, start: int, end: int) -> None:

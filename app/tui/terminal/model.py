@@ -25,6 +25,10 @@ class Place:
     column: int
 
 
+Moving = Callable[[Place], Place]
+"""Returns where a place is after lines were wrapped anew."""
+
+
 class TerminalModel:
     """Bytes in, dirty lines out.
 
@@ -103,9 +107,10 @@ class TerminalModel:
         """Return what changed since the last call."""
         return self.emulator.take()
 
-    def resize(self, columns: int, lines: int) -> None:
-        """Change the size."""
-        self.emulator.resize(max(columns, 1), max(lines, 1))
+    def resize(self, columns: int, lines: int) -> Moving | None:
+        """Change the size, and return where places are then; nothing where that cannot be told."""
+        moves = self.emulator.resize(max(columns, 1), max(lines, 1))
+        return None if moves is None else lambda place: Place(*moves.to(place.line, place.column))
 
     def line(self, number: int) -> Row:
         """Return a line by its number.
@@ -126,6 +131,8 @@ class TerminalModel:
             row = self.line(number)
             begin = start.column if number == start.line else 0
             end = stop.column if number == stop.line else len(row)
+            if row.short:
+                end = min(end, len(row) - 1)
             chosen = "".join([cell.data for cell in row[begin:end]])
             last = number == stop.line
             parts.append(chosen if row.wrapped and not last else chosen.rstrip(" "))

@@ -20,6 +20,7 @@ class PackedRow(NamedTuple):
     parts: tuple[str, ...] | None
     wide: bool
     wrapped: bool
+    short: bool
 
 
 @lru_cache(4096)
@@ -37,7 +38,7 @@ def pack(row: Row) -> PackedRow:
         runs: tuple[tuple[Style, int], ...] = ((styles[0], len(styles)),)
     else:
         runs = tuple([(style, len([*run])) for style, run in groupby(styles)])
-    return PackedRow(text, runs, None if simple else tuple(parts), row.wide, row.wrapped)
+    return PackedRow(text, runs, None if simple else tuple(parts), row.wide, row.wrapped, row.short)
 
 
 def unpack(packed: PackedRow) -> Row:
@@ -52,4 +53,6 @@ def unpack(packed: PackedRow) -> Row:
         row.wide = True
     if packed.wrapped:
         row.wrapped = True
+    if packed.short:
+        row.short = True
     return row

@@ -183,8 +183,14 @@ class TerminalPane(TerminalView, can_focus=True):
         if not columns or not rows or self._fitted == (columns, rows):
             return
         self._fitted = (columns, rows)
-        self.model.resize(columns, rows)
-        self.scrollback.fit()
+        moving = self.scrollback.resize(columns, rows)
+        if moving is None:
+            self._picking, self.selected = None, None
+        elif self._picking is not None:
+            self._picking.moved(moving)
+            self._show_picking(self._picking)
+        elif self.selected is not None:
+            self.selected = moving(self.selected[0]), moving(self.selected[1])
         self.repaint_all()
         if self.recorder is not None:
             self.recorder.resize(columns, rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.tui.terminal.model import Place, TerminalModel
+from app.tui.terminal.model import Moving, Place, TerminalModel
 from app.tui.terminal.scrollback import step_of
 
 _LETTERS = {"h": (0, -1), "left": (0, -1), "l": (0, 1), "right": (0, 1)}
@@ -59,6 +59,12 @@ class Picking:
         else:
             return False
         return True
+
+    def moved(self, moving: Moving) -> None:
+        """Stay in the text while its lines are wrapped anew."""
+        self.place = moving(self.place)
+        if self.begun is not None:
+            self.begun = moving(self.begun)
 
     def _kept(self) -> Place:
         """Return the cursor, moved to what is still there if its line left the scrollback."""

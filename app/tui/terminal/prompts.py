@@ -55,10 +55,16 @@ class _Reader:
             if event.code == "i":
                 self._enters += len(re.findall(r"[\r\n]", event.data))
             elif event.code == "r" and (size := size_of(event.data)) is not None:
-                self._model.resize(*size)
+                self._resize(*size)
             elif event.code == "o":
                 self._take(self._rest + event.data)
         self._print(self._rest)
+
+    def _resize(self, columns: int, lines: int) -> None:
+        moving = self._model.resize(columns, lines)
+        if moving is not None:
+            self._input = None if self._input is None else moving(self._input)
+            self._output = None if self._output is None else moving(self._output)
 
     def _take(self, text: str) -> None:
         at = 0

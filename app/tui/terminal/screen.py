@@ -12,6 +12,7 @@ import pyte.charsets
 
 from app.tui.terminal.cells import Pen, Pens
 from app.tui.terminal.packed import pack, unpack
+from app.tui.terminal.rewrap import Moves
 from app.tui.terminal.sgr import apply
 from app.tui.terminal.text_grid import TextGrid, is_narrow
 
@@ -130,22 +131,38 @@ class Screen(TextGrid):
         """The rows as text, as wide as the screen."""
         return ["".join([cell.data for cell in row]) for row in self.rows]
 
-    def resize(self, lines: int | None = None, columns: int | None = None) -> None:
-        """Change the size; rows at the cursor stay, text is cut or padded at the right."""
+    def resize(  # type: ignore[override]  # pyte's returns nothing
+        self, lines: int | None = None, columns: int | None = None
+    ) -> Moves:
+        """Change the size, and return where lines are then.
+
+        Rows at the cursor stay. Lines of the main screen and of the scrollback are wrapped anew; on the
+        alternate screen text is cut or padded at the right.
+        """
         lines, columns = max(1, lines or self.lines), max(1, columns or self.columns)
+        moves = Moves()
         if (lines, columns) == (self.lines, self.columns):
-            return
-        before = self.columns
+            return moves
+        before, top = self.columns, self.pushed
+        if columns > 1 and columns != before:
+            if self._main is not None:
+                saved = self._saved[False]
+                saved.x, saved.y, moves = self._wrap_anew(self._main, saved.x, saved.y, columns)
+            else:
+                self.cursor.x, self.cursor.y, moves = self._wrap_anew(
+                    self.rows, self.cursor.x, self.cursor.y, columns
+                )
         self.cursor.y = self._refit(self.rows, self.cursor.y, lines, columns, scrolls=not self.alternate)
         if self._main is not None:
             saved = self._saved[False]
             saved.y = self._refit(self._main, saved.y, lines, columns, scrolls=True)
         self.lines, self.columns = lines, columns
-        self.cursor.x = min(self.cursor.x, columns - 1)
+        self.cursor.x = min(self.cursor.x, columns if self.autowrap and not self.alternate else columns - 1)
         if columns > before:
             self.tabstops.update(stop for stop in range(8, columns, 8) if stop >= before)
         self._whole_margins()
         self.all_dirty = True
+        return moves if self._main is None else moves.with_screen(top, self.pushed)
 
     # text
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from textual import events
 
-from app.tui.terminal.model import Place, TerminalModel
+from app.tui.terminal.model import Moving, Place, TerminalModel
 
 _SLICE_TIME = 0.002
 """Seconds of searching after which keys get their turn."""
@@ -56,6 +56,7 @@ class Scrollback:
         self._words = ""
         self._last = ""
         """What was searched last, to be searched again."""
+        self._name = ""
         self._hit = -1
         self._searching: asyncio.Task[None] | None = None
 
@@ -85,9 +86,24 @@ class Scrollback:
         self.view = target if target < self._model.top or self.reading else None
         self._moved()
 
-    def fit(self) -> None:
-        """Look at the screen again after its size changed, unless somebody reads."""
-        self.view = None if not self.reading else self.view
+    def resize(self, columns: int, lines: int) -> Moving | None:
+        """Change the terminal's size: who reads goes on seeing the same lines, and others the screen."""
+        model = self._model
+        at_end = self.view is None or self.view >= model.top
+        moving = model.resize(columns, lines)
+        if not self.reading:
+            self.view = None
+        elif at_end:
+            self.view = model.top
+        elif moving is not None and self.view is not None:
+            self.view = min(moving(Place(self.view, 0)).line, model.top)
+        if self._searching is not None or (moving is None and self._words):
+            self.search(self._words, self._name)
+        elif moving is not None:
+            self.hits = [(moving(place), length) for place, length in self.hits]
+            if self.hit is not None and self.reading and not at_end:
+                self.show(self.hit.line)
+        return moving
 
     def leave(self) -> None:
         """Look at the screen again, and forget what was found."""
@@ -136,7 +152,7 @@ class Scrollback:
         """
         self.end_search()
         self.read()
-        self._words = self._last = words
+        self._words, self._last, self._name = words, words, name
         self.hits, self._hit = [], -1
         self._searching = asyncio.create_task(self._search(words), name=name)
         self._found()

@@ -113,7 +113,7 @@ class TextGrid(Grid):
                 continue
             if cursor.x + width > self.columns:
                 if self.autowrap:
-                    self._wrap()
+                    self._wrap(short=cursor.x < self.columns)
                 else:
                     cursor.x = self.columns - width
             row = self.rows[cursor.y]
@@ -157,7 +157,10 @@ class TextGrid(Grid):
             self.put(self._last * count, narrow=width_of(self._last) == 1)
             self._last = ""  # what is repeated is what was printed right before
 
-    def _wrap(self) -> None:
-        self.rows[self.cursor.y].wrapped = True
+    def _wrap(self, *, short: bool = False) -> None:
+        row = self.rows[self.cursor.y]
+        row.wrapped = True
+        if short or row.short:
+            row.short = short and row[-1].data == " "
         self.cursor.x = 0
         self.index()

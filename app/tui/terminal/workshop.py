@@ -18,6 +18,7 @@ from textual.app import App
 from app.tui.terminal.cells import BLANK, Row
 from app.tui.terminal.emulator import Cursor, Emulator, Modes, PyteEmulator, Update
 from app.tui.terminal.packed import PackedRow, pack, unpack
+from app.tui.terminal.rewrap import Moves
 from app.tui.terminal.wire import (
     HISTORY_PIECE,
     Bell,
@@ -111,14 +112,16 @@ class Away:
             self._workshop.send(Shown(self.number))
         return Update(rows, self.cursor, self.pushed)
 
-    def resize(self, columns: int, lines: int) -> None:
+    def resize(self, columns: int, lines: int) -> Moves:
         """Change the size there; here rows are cut until it shows itself."""
+        moves = Moves()  # nobody looks at its scrollback
         if (columns, lines) == (self.columns, self.lines):
-            return
+            return moves
         self.columns, self.lines = columns, lines
         self._rows = (self._rows + [Row([BLANK] * columns) for _ in range(lines)])[:lines]
         self.cursor = Cursor(min(self.cursor.x, columns - 1), min(self.cursor.y, lines - 1), False)
         self._workshop.send(Resize(self.number, columns, lines))
+        return moves
 
     def row(self, index: int) -> Row:
         """Return a row of the screen.
