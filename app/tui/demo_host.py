@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -61,6 +62,8 @@ class DemoImages:
     """What was called, in order."""
     going: asyncio.Event = field(default_factory=asyncio.Event)
     """A build ends when it is set."""
+    error: BackendError | None = None
+    """What ``list`` raises."""
 
     async def build(self, name: str, *, force: bool = False, on_progress: OnProgress | None = None) -> str:
         """Report half a download and wait for ``going``."""
@@ -97,6 +100,8 @@ class DemoImages:
     # The name hides the type from annotations that follow it, so it comes last.
     def list(self) -> list[ShelvedImage]:
         """Return the images."""
+        if self.error is not None:
+            raise self.error
         return list(self.images)
 
 
@@ -138,6 +143,10 @@ class DemoDoctor:
     reclaimed: list[str] = field(default_factory=list)
     stuck: str = ""
     """Name of what cannot be reclaimed."""
+    error: BackendError | None = None
+    """What ``garbage`` raises."""
+    gate: threading.Event | None = None
+    """Looking for garbage waits for it, if there is one."""
 
     def checks(self) -> list[Check]:
         """Return the checks."""
@@ -146,6 +155,10 @@ class DemoDoctor:
     def garbage(self, older_than: float) -> list[Garbage]:
         """Return what can go."""
         self.asked.append(older_than)
+        if self.gate is not None:
+            self.gate.wait()
+        if self.error is not None:
+            raise self.error
         return [
             Garbage(
                 kind=kind,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import cast
 
-from backends.base import Machine, Terminal
+from backends.base import BackendError, Machine, Terminal
 
 PROMPT = "\x1b[1;32mroot@{name}\x1b[m:\x1b[1;34m~\x1b[m# "
 ANSWERS: Mapping[str, str] = {
@@ -77,6 +77,16 @@ class DemoGuest:
 
     async def release(self) -> None:
         """Let go of it."""
+
+
+class ClosedGuest(DemoGuest):
+    """A machine that lets nobody in."""
+
+    async def terminal(self, command: str | None = None, *, columns: int = 80, rows: int = 24) -> Terminal:
+        """Say why not."""
+        raise BackendError(
+            f"{self._name} does not answer: connection refused", remedy=f"vmbench logs {self._name}"
+        )
 
 
 def guest(name: str) -> Machine:

@@ -56,6 +56,7 @@ class Scene:
         empty: Whether the registry has no test at all.
         house: Makes what is there besides the registry.
         files: The same for what has files, which go below a folder.
+        failure: Why the registry cannot be read at all.
     """
 
     prepare: Callable[[Pilot[int], ReplayEngine], Awaitable[None]]
@@ -63,6 +64,7 @@ class Scene:
     empty: bool = False
     house: Callable[[], House] = House
     files: Callable[[Path], House] | None = None
+    failure: Exception | None = None
 
 
 async def _listed(pilot: Pilot[int], engine: ReplayEngine) -> None:
@@ -247,6 +249,10 @@ def _add_places() -> None:
     SCENES.update(scenes_runs.SCENES)
     SCENES.update(scenes_places.SCENES)
     SCENES.update(scenes_terminals.TERMINALS)
+    from app.tui import scenes_dialogs, scenes_states  # build on all of these
+
+    SCENES.update(scenes_states.SCENES)
+    SCENES.update(scenes_dialogs.SCENES)
 
 
 def workbench_of(pilot: Pilot[int]) -> Workbench:
@@ -262,7 +268,7 @@ def stage(scene: Scene, folder: Path, theme_name: str) -> tuple[Workbench, Repla
     The clock stands still: nothing drawn depends on when it is drawn.
     """
     engine = ReplayEngine(
-        Registry(root=demo.ROOT) if scene.empty else demo.registry(broken=scene.broken),
+        scene.failure or (Registry(root=demo.ROOT) if scene.empty else demo.registry(broken=scene.broken)),
         results=demo.results(),
         record=demo.record(folder),
         folder=folder,
@@ -273,6 +279,7 @@ def stage(scene: Scene, folder: Path, theme_name: str) -> tuple[Workbench, Repla
     if scene.files is not None:
         held = scene.files(folder)
         house = replace(house, runs=held.runs, images=held.images, doctor=held.doctor, lab=held.lab)
+        house = replace(house, settings=held.settings or house.settings)
     return Workbench(engine, theme_name=theme_name, clock=clock, house=house), engine
 
 

@@ -1,25 +1,80 @@
-"""Every view small and dark, and large and light, from the recorded run."""
+"""Every view small and large, in the dark and in the light theme, from recorded and made-up things."""
 
 from __future__ import annotations
 
-import pytest
+import tempfile
+from pathlib import Path
 
-from app.tui import theme
+import pytest
+from textual.app import App
+from textual.widgets import Input
+
+from app.tui import places, theme
 from app.tui.screenshots import NARROW, SCENES, WIDE, stage
 
+SIZES = {"80x24": NARROW, "160x45": WIDE}
+THEMES = {"dark": theme.DARK.name, "light": theme.LIGHT.name}
+STATES = {
+    "tests": ("empty", "tests-while-running", "tests-failed"),
+    "run": ("run-empty", "run", "run-finished"),
+    "terminals": ("terminals-empty", "terminals", "terminals-failed"),
+    "machines": ("machines-empty", "machines", "machines-failed"),
+    "snapshots": ("snapshots-empty", "snapshots-busy", "snapshots-failed"),
+    "runs": ("runs-empty", "runs-busy", "runs-failed"),
+    "images": ("images-empty", "images-building", "images-failed"),
+    "latency": ("latency-empty", "latency-busy", "latency-failed"),
+    "doctor": ("doctor-empty", "doctor-busy", "doctor-failed"),
+    "settings": ("settings", "keys", "settings-failed"),
+}
+"""The scenes of every place: with nothing to show, at work, and failed."""
 
-@pytest.mark.parametrize(
-    ("size", "theme_name"),
-    [(NARROW, theme.DARK.name), (WIDE, theme.LIGHT.name)],
-    ids=["80x24-dark", "160x45-light"],
-)
+_drawn: dict[tuple[str, str], dict[str, str]] = {}
+"""The last scene that was drawn, by its name and size: by theme."""
+
+
+class Picture(App[str]):
+    """An app whose picture was taken already."""
+
+    def __init__(self, svg: str) -> None:
+        super().__init__()
+        self.svg = svg
+
+    def run(self, **_options: object) -> str:
+        return self.svg
+
+
+async def draw(name: str, size: str) -> dict[str, str]:
+    """Return a scene in both themes, from one app that changes them."""
+    scene, pictures = SCENES[name], {}
+    with tempfile.TemporaryDirectory() as folder:
+        order = list(THEMES) if size == "160x45" else list(reversed(THEMES))
+        app, engine = stage(scene, Path(folder), THEMES[order[0]])
+        async with app.run_test(size=SIZES[size]) as pilot:
+            await scene.prepare(pilot, engine)
+            for each in order:
+                app.theme = THEMES[each]
+                app.clear_notifications()
+                for entry in app.screen.query(Input):
+                    entry.cursor_blink = False
+                await pilot.pause()
+                await pilot.wait_for_scheduled_animations()
+                await pilot.pause()
+                pictures[each] = app.export_screenshot(title=app.title, simplify=True)
+    return pictures
+
+
+# The theme changes fastest: both pictures come of one app.
+@pytest.mark.parametrize("theme_name", THEMES)
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", SCENES)
-def test_scene(snap_compare, tmp_path, name, size, theme_name) -> None:
-    scene = SCENES[name]
-    app, engine = stage(scene, tmp_path, theme_name)
+async def test_scene(snap_compare, name, size, theme_name) -> None:
+    if (name, size) not in _drawn:
+        _drawn.clear()
+        _drawn[name, size] = await draw(name, size)
+    assert snap_compare(Picture(_drawn[name, size][theme_name]))
 
-    async def prepare(pilot) -> None:
-        await scene.prepare(pilot, engine)
-        pilot.app.clear_notifications()
 
-    assert snap_compare(app, terminal_size=size, run_before=prepare)
+def test_every_place_is_drawn_empty_busy_and_failed() -> None:
+    assert list(STATES) == [place for _key, place, _title in places.titles()]
+    for scenes in STATES.values():
+        assert len(set(scenes)) == 3 and set(scenes) <= set(SCENES)

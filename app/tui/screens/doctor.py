@@ -16,6 +16,7 @@ from app.engine.doctor import Check, Status
 from app.engine.garbage import Garbage
 from app.tui import keymap, signs
 from app.tui.layout import PanedScreen, Split
+from app.tui.messages import explain
 from app.tui.screens.dialogs import Confirm
 from app.tui.screens.images import mebibytes
 from app.tui.signs import Sign
@@ -102,6 +103,7 @@ class DoctorScreen(PanedScreen):
         self.looking = False
         """Whether the host is being looked at."""
         self._age = 0
+        self._failure: tuple[str, str] | None = None
 
     def compose(self) -> ComposeResult:
         """Make the panes."""
@@ -137,7 +139,7 @@ class DoctorScreen(PanedScreen):
     def action_rerun(self) -> None:
         """Look at this host again."""
         if self.doctor is not None and not self.looking:
-            self.looking = True
+            self.looking, self._failure = True, None
             self._title()
             self._look(self.doctor)
         self._show_remedy()
@@ -150,26 +152,28 @@ class DoctorScreen(PanedScreen):
             self.checks.checks = checks
             self.checks.set_count(len(checks))
             self.query_one("#checks").styles.max_height = len(checks) + 1
+            self._title()
             self._show_remedy()
             found = await asyncio.to_thread(doctor.garbage, older_than)
             self.garbage.garbage = found
             self.garbage.set_count(len(found))
         except Exception as error:
-            self.workbench.say_not("Not looked", error)
+            self._failure = explain(error)
         finally:
             self.looking = False
             if self.is_mounted:
                 self._title()
+                self._show_remedy()
                 self.refresh_bindings()
 
     def _title(self) -> None:
-        looking = " · looking …" if self.looking else ""
+        looking = " · looking …" if self.looking else " · not all looked at" if self._failure else ""
         bad = sum(check.status is Status.FAIL for check in self.checks.checks)
         warned = sum(check.status is Status.WARN for check in self.checks.checks)
         words = [signs.counted(bad, "failure")] if bad else []
         words += [signs.counted(warned, "warning")] if warned else []
         verdict = ", ".join(words) or ("all is well" if self.checks.checks else "")
-        self.entitle("checks", "this host", f"{verdict}{looking}")
+        self.entitle("checks", "this host", f"{verdict}{looking}".removeprefix(" · "))
         found = self.garbage.garbage
         size = mebibytes(sum(item.size for item in found))
         told = f"{signs.counted(len(found), 'thing')}, {size}" if found else "nothing"
@@ -187,7 +191,7 @@ class DoctorScreen(PanedScreen):
         if self.doctor is None:
             text.append("This workbench was opened without a doctor.")
         elif check is None:
-            text.append("Looking at this host …")
+            text.append("" if self._failure else "Looking at this host …")
         else:
             text.append(check.name, "bold")
             text.append(f"  {check.found}")
@@ -195,6 +199,10 @@ class DoctorScreen(PanedScreen):
                 text.append("\n→ ", colours["primary"])
                 text.append(check.remedy, colours["primary"])
                 text.append("   y copies it", colours["vm-dim"])
+        if self._failure is not None:
+            text.append("\n" if check is not None else "")
+            text.append("! Not all was looked at: ", colours["warning"])
+            text.append(f"{'. '.join(filter(None, self._failure))}. r looks again.")
         self.query_one("#remedy", StillText).put(text)
 
     # acting

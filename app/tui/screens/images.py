@@ -11,6 +11,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
+from textual.content import Content
 from textual.worker import Worker
 
 from app.engine.image_shelf import ImagesApi, ShelvedImage
@@ -135,7 +136,7 @@ class ImagesScreen(PolledScreen):
 
     def on_mount(self) -> None:
         """Begin in the list."""
-        self.image_list.border_title = "images · reading …"
+        self._show_title()
         self.set_focus(self.image_list)
         self.set_interval(DRAW, self._tick)
 
@@ -164,15 +165,22 @@ class ImagesScreen(PolledScreen):
         first, self.loaded = not self.loaded, True
         if first or found != self.image_list.images:
             self.image_list.load(found)
-            built = [image for image in found if image.info.built]
-            size = mebibytes(sum(image.info.size for image in built))
-            self.image_list.border_title = f"images · {len(built)} built, {size}"
+            self._show_title()
             self.refresh_bindings()
         self._show_facts()
 
-    def look_failed(self, error: Exception) -> None:
-        """Say why there is nothing to list."""
-        self.workbench.say_not("Not read", error)
+    def show_failure(self) -> None:
+        """Say why there is nothing to list, or that the list is of an earlier look."""
+        self._show_title()
+        self._show_facts()
+
+    def _show_title(self) -> None:
+        built = [image.info.size for image in self.image_list.images if image.info.built]
+        told = f"{len(built)} built, {mebibytes(sum(built))}" if self.loaded else "reading …"
+        if self.failure is not None and not self.loaded:
+            told = "not read"
+        broken = f"{self.not_read()} " if self.loaded and self.failure else ""
+        self.image_list.border_title = Content(f"images · {broken}{told}")
 
     @on(LineList.Moved, "#images")
     def _moved(self) -> None:
@@ -187,7 +195,9 @@ class ImagesScreen(PolledScreen):
         image = self.image_list.current
         if self.images is None:
             text.append("This workbench was opened without images.")
-        elif image is not None:
+        elif image is None:
+            text.append(self.not_listed("images"))
+        else:
             info = image.info
             text.append(f"{info.name}", "bold")
             text.append(f"  {info.description}\n")
@@ -200,7 +210,7 @@ class ImagesScreen(PolledScreen):
             else:
                 text.append("Not built yet: b builds it, or the first run that needs it does.")
         if self.busy:
-            text.append(f"\n{self._doing} {info.name if image is None else ''}".rstrip(), colours["primary"])
+            text.append(f"\n{self._doing}", colours["primary"])
             text.append(self._progress_words())
             text.append("  c cancels", colours["vm-dim"])
         self.query_one("#image-facts", StillText).put(text)

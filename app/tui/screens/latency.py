@@ -22,6 +22,7 @@ from app.engine.latency.verdicts import judge
 from app.tui import keymap
 from app.tui.later import later
 from app.tui.layout import PanedScreen, Split
+from app.tui.messages import explain
 from app.tui.screens.new_measurement import NewMeasurement
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
@@ -107,6 +108,7 @@ class LatencyScreen(PanedScreen):
         self._drawing = False
         self._comparing: asyncio.Task[None] | None = None
         self._compared: tuple[str, str, list[Difference]] | None = None
+        self._failure: tuple[str, str] | None = None
 
     @property
     def lab(self) -> Lab | None:
@@ -155,7 +157,11 @@ class LatencyScreen(PanedScreen):
         if self.lab is None:
             self._show()
             return
-        self.measurements.entries = await asyncio.to_thread(self.lab.entries)
+        try:
+            self.measurements.entries = await asyncio.to_thread(self.lab.entries)
+            self._failure = None
+        except Exception as error:
+            self._failure = explain(error)
         self.measurements.set_count(len(self.measurements.entries))
         names = [entry.name for entry in self.measurements.entries]
         with self.measurements.by_program():
@@ -179,6 +185,8 @@ class LatencyScreen(PanedScreen):
             target.put(self._text(self._taken.measurement(), ()))
         elif self.lab is None:
             target.put(_NO_LAB)
+        elif self._failure is not None:
+            target.put("\n\n".join(filter(None, ("The measurements cannot be read.", *self._failure))))
         elif entry is None:
             target.put(_BEGIN)
         else:

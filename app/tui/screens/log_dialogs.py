@@ -12,6 +12,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -24,6 +25,22 @@ from app.tui.widgets.log_view import LogView
 from backends.files import make_room
 
 MARK_SIGNS = {MarkKind.STEP: "▸", MarkKind.COMPLAINT: "⚠", MarkKind.ERROR: "!"}
+
+
+class Tick(Checkbox):
+    """A box that tells by a sign, and not by its colour alone, whether it is ticked."""
+
+    BUTTON_LEFT = BUTTON_RIGHT = ""
+    DEFAULT_CSS = """
+    Tick > .toggle--button, Tick.-on > .toggle--button {
+        color: $foreground; background: transparent; text-style: none;
+    }
+    """
+
+    def render(self) -> Content:
+        """Draw it."""
+        self.BUTTON_INNER = "[✓]" if self.value else "[ ]"
+        return super().render()
 
 
 class ExportLog(Contained, ModalScreen[str]):
@@ -53,10 +70,10 @@ class ExportLog(Contained, ModalScreen[str]):
         with Vertical(classes="dialog"):
             yield Static("Export the log to a file", classes="dialog-title", markup=False)
             yield Input(self._name, id="path", select_on_focus=False)
-            yield Checkbox("byte for byte, with colours and controls", id="raw")
-            yield Checkbox("with seconds since boot", value=self._view.timed, id="times")
+            yield Tick("byte for byte, with colours and controls", id="raw")
+            yield Tick("with seconds since boot", value=self._view.timed, id="times")
             if self._view.sieve is not None:
-                yield Checkbox("only what the filter leaves", value=True, id="filtered")
+                yield Tick("only what the filter leaves", value=True, id="filtered")
             yield Static("", id="problem", markup=False)
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Do not export", id="no", compact=True)
@@ -142,6 +159,7 @@ class Marks(Contained, ModalScreen[Mark]):
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("export")
     DEFAULT_CSS = """
+    Marks OptionList:focus { border: none; }
     Marks OptionList { border: none; height: auto; max-height: 20; background: transparent; }
     """
 

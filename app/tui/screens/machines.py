@@ -16,7 +16,6 @@ from app.engine.machines_api import MachineView
 from app.engine.offload import off_loop
 from app.tui import keymap, signs
 from app.tui.layout import PanedScreen, Split
-from app.tui.messages import explain
 from app.tui.screens.consoles import ConsolesScreen
 from app.tui.screens.machine_actions import MachineActions
 from app.tui.widgets.facts import Fact, Facts
@@ -81,7 +80,6 @@ class MachinesScreen(MachineActions, PanedScreen):
         """The filter."""
         self._known = False
         self._shown_at = 0.0
-        self._failure: tuple[str, str] | None = None
 
     def compose(self) -> ComposeResult:
         """Make the panes."""
@@ -131,20 +129,18 @@ class MachinesScreen(MachineActions, PanedScreen):
         """Look at the machines, and at what those in view use."""
         api = self.workbench.house.machines
         if api is None:
-            self.look_failed(BackendError("this workbench was opened without machines"))
-            return
+            raise BackendError("this workbench was opened without machines")
         self.take(await off_loop(api.machines))
         self.take_usage(await off_loop(api.usage, self.machine_list.in_view()))
 
-    def look_failed(self, error: Exception) -> None:
-        """Say why there is nothing to list."""
-        self._failure = explain(error)
+    def show_failure(self) -> None:
+        """Say why there is nothing to list, or that the list is of an earlier look."""
         self.refresh_all()
 
     def take(self, views: Sequence[MachineView]) -> None:
         """Show what there is now."""
         shown_at = self.workbench.clock.wall() // 30  # ages are told in minutes
-        same = self._known and self._failure is None and self.views == list(views)
+        same = self._known and self.views == list(views)
         if same and not self.wanted and self._shown_at == shown_at:
             self._show_details()  # its ports and its console are not of the list
             return
@@ -158,7 +154,6 @@ class MachinesScreen(MachineActions, PanedScreen):
         self.views = list(views)
         self.machine_list.marked &= there
         self._known = True
-        self._failure = None
         self._filter()
         if self.wanted in there and self.machine_list.go_to(self.wanted):
             self.wanted = ""
@@ -195,6 +190,8 @@ class MachinesScreen(MachineActions, PanedScreen):
     def _show_title(self) -> None:
         text = Text(no_wrap=True, overflow="ellipsis")
         variables = self.app.theme_variables
+        if self.views and self.failure is not None:
+            text.append(f"{self.not_read()} ", variables["warning"])
         total, shown = len(self.views), len(self.machine_list.views)
         counted = signs.counted(total, "machine")
         text.append(counted if shown == total else f"{shown} of {counted}", "bold")
@@ -210,8 +207,8 @@ class MachinesScreen(MachineActions, PanedScreen):
 
     def _show_nothing(self) -> None:
         text = ""
-        if self._failure is not None and not self.views:
-            text = "\n\n".join(filter(None, ("The machines cannot be listed.", *self._failure)))
+        if self.failure is not None and not self.views:
+            text = self.not_listed("machines")
         elif not self._known:
             text = "Looking for machines …"
         elif not self.views:

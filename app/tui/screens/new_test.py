@@ -188,7 +188,9 @@ class NewTestScreen(VmScreen):
     def _tell(self) -> None:
         told = self._why
         if self._draft is not None:
-            told = f"ctrl+s saves the test {self._draft.name} in {self._draft.file}"
+            file, root = self._draft.file, self._location.root
+            where = file.relative_to(root) if file.is_relative_to(root) else file
+            told = f"ctrl+s saves the test {self._draft.name} in {where}"
         self.query_one("#new-told", Static).update(told)
 
     # keys

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from app.tui import signs
+from app.tui.messages import explain
 from app.tui.screens.base import VmScreen
 
 
@@ -17,6 +19,8 @@ class PolledScreen(VmScreen):
         super().__init__()
         self._looking = False
         self._again = False
+        self.failure: tuple[str, str] | None = None
+        """Why the last look failed, and what to do about it."""
 
     def on_mount(self) -> None:
         """Look again and again."""
@@ -27,8 +31,23 @@ class PolledScreen(VmScreen):
         raise NotImplementedError
 
     def look_failed(self, error: Exception) -> None:
-        """Say why it could not be looked."""
+        """Show why it could not be looked, in the place itself: the next look may fail as well."""
+        self.failure = explain(error)
+        self.show_failure()
+
+    def show_failure(self) -> None:
+        """Draw what depends on ``failure``."""
         raise NotImplementedError
+
+    def not_listed(self, what: str) -> str:
+        """Return what stands in place of a list that could not be read; empty where none failed."""
+        if self.failure is None:
+            return ""
+        return "\n\n".join(filter(None, (f"The {what} cannot be listed.", *self.failure)))
+
+    def not_read(self) -> str:
+        """Return what the title says first where the list is of an earlier look; empty where it is not."""
+        return "" if self.failure is None else f"{signs.BROKEN.glyph} not read: {self.failure[0]} ·"
 
     @property
     def looking(self) -> bool:
@@ -56,6 +75,10 @@ class PolledScreen(VmScreen):
             await self.look()
         except Exception as error:
             self.look_failed(error)
+        else:
+            if self.failure is not None:
+                self.failure = None
+                self.show_failure()
         finally:
             self._looking = False
             if self._again and self.is_running:

@@ -10,6 +10,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
+from textual.content import Content
 from textual.widgets import Input
 
 from app.engine.compare import compare
@@ -106,9 +107,9 @@ class RunsScreen(PolledScreen, FilteredScreen):
         # Of logs that were read for the first time only now, the next look learns.
         self._stamp = stamp
 
-    def look_failed(self, error: Exception) -> None:
-        """Say why there is nothing to list."""
-        self.workbench.say_not("Not read", error)
+    def show_failure(self) -> None:
+        """Say why there is nothing to list, or that the list is of an earlier look."""
+        self._show()
 
     def _take(self, runs: list[RunSummary]) -> None:
         if self.is_mounted and runs != self.run_list.all:
@@ -122,11 +123,14 @@ class RunsScreen(PolledScreen, FilteredScreen):
         total = len(shown.all)
         words = signs.counted(total, "run") if len(shown.shown) == total else f"{len(shown.shown)} of {total}"
         marked = f" · {signs.MARKED} {len(shown.marked)} marked" if shown.marked else ""
-        more = "" if self.loaded else " · reading …"
-        shown.border_title = f"runs · {words}{marked}{more}"
+        more = "" if self.loaded or self.failure else " · reading …"
+        broken = f"{self.not_read()} " if total and self.failure else ""
+        shown.border_title = Content(f"runs · {broken}{words}{marked}{more}")
         text = ""
         if self.runs is None:
             text = "This workbench was opened without a folder of runs."
+        elif not total and self.failure is not None:
+            text = self.not_listed("runs")
         elif not total:
             text = NOTHING if self.loaded else "Reading the runs …"
         elif not shown.shown:

@@ -15,7 +15,6 @@ from app.engine.offload import off_loop
 from app.engine.snapshots import TemplateView
 from app.tui import keymap, signs
 from app.tui.layout import PanedScreen, Split
-from app.tui.messages import explain
 from app.tui.screens.snapshot_actions import SnapshotActions
 from app.tui.snapshot_rows import LineageRow, came_of, lineage_rows
 from app.tui.widgets.facts import Fact, Facts
@@ -65,7 +64,6 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
         """Whether those that runs saved are shown."""
         self._known = False
         self._shown_at = 0.0
-        self._failure: tuple[str, str] | None = None
 
     def compose(self) -> ComposeResult:
         """Make the panes."""
@@ -93,22 +91,20 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
     async def look(self) -> None:
         """Look at the snapshots."""
         if self.workbench.house.snapshots is None:
-            self.look_failed(BackendError("this workbench was opened without snapshots"))
-            return
+            raise BackendError("this workbench was opened without snapshots")
         lineage = await off_loop(self.api.lineage)
         shown_at = self.workbench.clock.wall() // 30  # ages are told in minutes
-        same = self._known and self._failure is None and lineage == self.lineage
+        same = self._known and lineage == self.lineage
         if same and self._shown_at == shown_at:
             return
         self.lineage, self._shown_at = lineage, shown_at
-        self._known, self._failure = True, None
+        self._known = True
         there = {view.name for view in self.lineage.snapshots} | set(self.lineage.damaged)
         self.snapshot_list.marked &= there
         self._list()
 
-    def look_failed(self, error: Exception) -> None:
-        """Say why there is nothing to list."""
-        self._failure = explain(error)
+    def show_failure(self) -> None:
+        """Say why there is nothing to list, or that the list is of an earlier look."""
         self.refresh_all()
 
     def _list(self) -> None:
@@ -138,6 +134,8 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
         views = self.lineage.snapshots
         named = [view for view in views if not view.checkpoint]
         text = Text(no_wrap=True, overflow="ellipsis")
+        if self._known and self.failure is not None:
+            text.append(f"{self.not_read()} ", variables["warning"])
         text.append(signs.counted(len(named), "snapshot"), "bold")
         if len(named) < len(views):
             more = signs.counted(len(views) - len(named), "checkpoint")
@@ -159,8 +157,8 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
 
     def _show_nothing(self) -> None:
         text = ""
-        if self._failure is not None and not self._known:
-            text = "\n\n".join(filter(None, ("The snapshots cannot be listed.", *self._failure)))
+        if self.failure is not None and not self._known:
+            text = self.not_listed("snapshots")
         elif not self._known:
             text = "Looking for snapshots …"
         elif self.words and not self.snapshot_list.rows:

@@ -13,6 +13,7 @@ from textual import events
 from textual.content import Content
 from textual.message import Message
 
+from app.engine.harmless import printable
 from app.setting_kinds import prefix_name
 from app.settings import PREFIX
 from app.tui import clipboard
@@ -221,6 +222,7 @@ class TerminalPane(TerminalView, can_focus=True):
     async def _run(self) -> None:
         code: int | None = None
         source: Terminal | None = None
+        failure = ""
         try:
             await self._take_emulator()
             source = await self._opener(self.model.columns, self.model.lines)
@@ -236,13 +238,17 @@ class TerminalPane(TerminalView, can_focus=True):
             self.ended = f"ended with exit code {code}"
         except Exception as error:
             remedy = getattr(error, "remedy", "")
-            self.ended = f"{error}{f' ({remedy})' if remedy else ''}"
+            self.ended = "not opened" if source is None else "broke off"
+            # A title has no room for the reason.
+            failure = "\r\n".join(printable(line) for line in (str(error), remedy) if line)
         finally:
             self.source = None
             self._early.clear()
             if source is not None:
                 await source.close()
         self.model.feed(b"\x18\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?2004l\x1b[?1004l")
+        if failure:
+            self.model.feed(("\r\n" * bool(self.model.cursor.x) + failure + "\r\n").encode())
         self.paint()
         self.retitle()
         self.post_message(self.Ended(self, code))
