@@ -119,7 +119,7 @@ async def _new_test(pilot: Pilot[int], engine: ReplayEngine) -> None:
     await app.push_screen(screen)
     await pilot.press(*"gateway-is-healthy")
     told = screen.query_one("#new-told", Static)
-    await until(pilot, lambda: "ctrl+s saves" in str(told.content))
+    await until(pilot, lambda: "gateway-is-healthy.toml" in str(told.content))
 
 
 def _measured(folder: Path) -> House:

@@ -155,7 +155,8 @@ async def test_what_cannot_be_opened_is_told_with_the_remedy() -> None:
         await pilot.pause()
         pane = pilot.app.screen.panes[0]
         await until(lambda: bool(pane.ended), "a refusal")
-        assert "the machine is stopped (vmbench start it)" in pane.told
+        assert pane.told.startswith("not opened · enter: again")
+        await until(lambda: "the machine is stopped\nvmbench start it" in seen(pane), "why, and what to do")
 
 
 async def test_scrollback_by_keys() -> None:

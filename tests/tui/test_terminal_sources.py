@@ -97,7 +97,7 @@ async def test_shells_commands_console_and_host_side_by_side() -> None:
         await until(lambda: bool(screen.panes[1].ended), "the line's end")
         screen.set_focus(screen.panes[1])
         await pilot.press("enter")
-        await until(lambda: "vmbench console -f" in screen.panes[1].told, "the refusal")
+        await until(lambda: "vmbench console -f" in seen(screen.panes[1]), "the refusal")
 
 
 def told(app: Bench, words: str) -> bool:

@@ -118,6 +118,7 @@ class DoctorScreen(PanedScreen):
         """Begin with the checks."""
         self.set_focus(self.checks)
         self.action_rerun()
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self._show_remedy())
 
     @property
     def checks(self) -> CheckList:

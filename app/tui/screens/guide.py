@@ -42,7 +42,7 @@ class Guide(Contained, ModalScreen[None]):
         with Vertical(classes="dialog -guide"):
             yield Static("Welcome to vmbench", classes="dialog-title", markup=False)
             with VerticalScroll():
-                yield Static(self._lines())
+                yield Static(self._lines(), id="guide-lines")
             yield Static(
                 f"Enter begins · {self._keys('app.guide')} shows this again",
                 classes="dialog-hint",
@@ -69,8 +69,10 @@ class Guide(Contained, ModalScreen[None]):
         return table
 
     def on_mount(self) -> None:
-        """Let the arrow keys scroll."""
+        """Let the arrow keys scroll, and take the colours of another theme."""
         self.query_one(VerticalScroll).focus()
+        lines = self.query_one("#guide-lines", Static)
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: lines.update(self._lines()))
 
     def action_close(self) -> None:
         """Begin."""

@@ -139,6 +139,7 @@ class ImagesScreen(PolledScreen):
         self._show_title()
         self.set_focus(self.image_list)
         self.set_interval(DRAW, self._tick)
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self._show_facts())
 
     @property
     def image_list(self) -> ImageList:

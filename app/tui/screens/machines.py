@@ -185,6 +185,7 @@ class MachinesScreen(MachineActions, PanedScreen):
             name: work.what.split()[0] for work in self.works for name in work.subjects
         }
         self.machine_list.refresh()
+        self.refresh_bindings()
         self.read()
 
     def _show_title(self) -> None:

@@ -119,14 +119,22 @@ class NewTestScreen(VmScreen):
         self.query_one("#name", Input).focus()
         self._timer = later(self, _PAUSE, self._preview)
         self._tell()
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self._colour())
 
     @on(SelectionList.SelectedChanged)
-    def _taken(self, event: SelectionList.SelectedChanged[int]) -> None:
-        taken = set(event.selection_list.selected)
-        for number, command in enumerate(self._commands):
-            prompt = self._prompt(command, number in taken)
-            event.selection_list.replace_option_prompt_at_index(number, prompt)
+    def _taken(self) -> None:
+        self._mark_taken()
         self._changed()
+
+    def _mark_taken(self) -> None:
+        listed = self.query_one(SelectionList)
+        taken = set(listed.selected)
+        for number, command in enumerate(self._commands):
+            listed.replace_option_prompt_at_index(number, self._prompt(command, number in taken))
+
+    def _colour(self) -> None:
+        self._mark_taken()
+        self._preview()
 
     @on(Input.Changed)
     def _changed(self) -> None:

@@ -134,7 +134,7 @@ class SettingsScreen(PanedScreen):
         self.entitle("setting-details", "details")
         self.query_one("#setting-details", TextPane).can_focus = False
         self.set_focus(self.rows_list)
-        self.app.theme_changed_signal.subscribe(self, lambda _theme: self._tell())
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self._tell_all())
 
     def on_screen_resume(self) -> None:
         """Read them again: the files may have been changed meanwhile."""
@@ -159,7 +159,11 @@ class SettingsScreen(PanedScreen):
         settings = desk.settings()
         self.rows_list.show(desk.listed(settings), settings.problems)
         self.workbench.live.take(settings)
-        self._tell_title(desk)
+        self._tell_all()
+
+    def _tell_all(self) -> None:
+        if self.desk is not None:
+            self._tell_title(self.desk)
         self._tell()
 
     def _tell_title(self, desk: SettingsDesk) -> None:

@@ -127,6 +127,7 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
         super().works_changed()
         self.snapshot_list.doing = {n: work.what.split()[0] for work in self.works for n in work.subjects}
         self.snapshot_list.refresh()
+        self.refresh_bindings()
         self.read()
 
     def _show_title(self) -> None:

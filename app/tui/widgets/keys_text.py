@@ -28,6 +28,10 @@ class KeysText(TextPane):
         super().__init__()
         self._purpose, self._scopes = purpose, scopes
 
+    def on_mount(self) -> None:
+        """Take the colours of another theme."""
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self.on_resize())
+
     def on_resize(self) -> None:
         """Use the room there is."""
         room = max(KEYS, self.container_size.width - self.styles.scrollbar_size_vertical - KEYS - GAP)
