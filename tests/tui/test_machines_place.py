@@ -349,7 +349,7 @@ async def test_a_workbench_without_machines_says_so() -> None:
     app = Workbench(ReplayEngine(demo.registry()))
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("4")
-        await until(pilot, lambda: isinstance(app.screen, MachinesScreen) and app.screen._failure is not None)
+        await until(pilot, lambda: isinstance(app.screen, MachinesScreen) and app.screen.failure is not None)
         screen = app.screen
         assert "without machines" in str(screen.query_one("#machines-nothing", Static).content)
         await pilot.press("n", "d", "f")
