@@ -22,10 +22,9 @@ from app.tui.terminal.emulator import Modes
 from app.tui.terminal.emulators import NoEmulator, load
 from app.tui.terminal.keys import encode_focus, encode_key, encode_paste
 from app.tui.terminal.local_pty import LocalPty
-from app.tui.terminal.model import Place, TerminalModel
+from app.tui.terminal.model import TerminalModel
 from app.tui.terminal.mouse import PaneMouse
-from app.tui.terminal.picking import Picking
-from app.tui.terminal.scrollback import step_of
+from app.tui.terminal.reader import Reader
 from app.tui.terminal.view import TerminalView
 
 if TYPE_CHECKING:
@@ -145,8 +144,7 @@ class TerminalPane(TerminalView, can_focus=True):
         self.told = ""
         """What its title says beside its name."""
         self._prefixed = False
-        self._picking: Picking | None = None
-        """The cursor that selects by keys, while somebody reads."""
+        self._reader = Reader(self, search=self.search, copy=self.copy)
         self._serving: asyncio.Task[None] | None = None
         self._rung = False
         self._fitted = (0, 0)
@@ -184,14 +182,7 @@ class TerminalPane(TerminalView, can_focus=True):
         if not columns or not rows or self._fitted == (columns, rows):
             return
         self._fitted = (columns, rows)
-        moving = self.scrollback.resize(columns, rows)
-        if moving is None:
-            self._picking, self.selected = None, None
-        elif self._picking is not None:
-            self._picking.moved(moving)
-            self._show_picking(self._picking)
-        elif self.selected is not None:
-            self.selected = moving(self.selected[0]), moving(self.selected[1])
+        self._reader.moved(self.scrollback.resize(columns, rows))
         self.repaint_all()
         if self.recorder is not None:
             self.recorder.resize(columns, rows)
@@ -320,7 +311,7 @@ class TerminalPane(TerminalView, can_focus=True):
         elif self.ended:
             told = f"{self.ended} · enter: again · {prefix_name(self.prefix)} x: close"
         elif self.scrollback.reading:
-            told = self._picking.told() if self._picking is not None else self.scrollback.told()
+            told = self._reader.told()
         elif self._prefixed:
             told = f"{prefix_name(self.prefix)} …"
         else:
@@ -417,7 +408,7 @@ class TerminalPane(TerminalView, can_focus=True):
         elif event.key == self.prefix:
             self._prefixed = True
         elif self.scrollback.reading:
-            self._read_key(event.key)
+            self._reader.take_key(event.key)
         elif self.ended:
             if event.key == "enter":
                 self.connect()
@@ -445,8 +436,7 @@ class TerminalPane(TerminalView, can_focus=True):
         """Look at the scrollback; keys move in it until ``q``."""
         if not self._background.is_here(lambda: self.read(lines)):
             return
-        self._picking = None
-        self.scrollback.read()
+        self._reader.begin()
         self.scroll_lines(lines)
         self.repaint_all()
 
@@ -454,53 +444,6 @@ class TerminalPane(TerminalView, can_focus=True):
         """Move through the scrollback."""
         if self._background.is_here(lambda: self.scroll_lines(count)):
             super().scroll_lines(count)
-
-    def _read_key(self, key: str) -> None:
-        if self._picking is not None:
-            self._pick_key(self._picking, key)
-            return
-        step = step_of(key, self.size.height)
-        if step is not None:
-            self.scroll_lines(step)
-        elif key == "slash":
-            self.scrollback.typing = ""
-        elif key in ("n", "N"):
-            words = self.scrollback.again(-1 if key == "n" else 1)
-            if words is not None:
-                self.search(words)
-        elif key == "y":
-            self.copy()
-        elif key in ("v", "V"):
-            self._picking = Picking(self.model, self._pick_from())
-            if key == "V":
-                self._picking.take_key(key, self.size.height)
-            self._show_picking(self._picking)
-        elif key in ("q", "escape", "enter"):
-            self.scrollback.leave()
-
-    def _pick_from(self) -> Place:
-        """Return where a selection by keys begins: what was found, the program's cursor, or the last line."""
-        cursor = self.model.cursor
-        top, bottom = self.view_top, min(self.view_top + self.size.height, self.model.end) - 1
-        for place in (self.scrollback.hit, Place(self.model.top + cursor.y, cursor.x)):
-            if place is not None and top <= place.line <= bottom:
-                return place
-        return Place(bottom, 0)
-
-    def _pick_key(self, picking: Picking, key: str) -> None:
-        if picking.take_key(key, self.size.height):
-            self._show_picking(picking)
-            return
-        if key in ("y", "enter"):
-            self.copy()
-        elif key not in ("escape", "q"):
-            return
-        self._picking = None
-        self.select(None)
-
-    def _show_picking(self, picking: Picking) -> None:
-        self.scrollback.show(picking.place.line)
-        self.select(picking.selection)
 
     def search(self, words: str) -> None:
         """Find text in the scrollback and the screen, and go to the last place, once all are found."""
