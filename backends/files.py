@@ -7,7 +7,7 @@ import fcntl
 import os
 from pathlib import Path
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Error numbers of a disk, or of the user's share of it, that is full; or of a file that may not grow."""
 _FICLONE = 0x40049409
 """Linux's ioctl(2) that makes a file share another one's blocks."""
@@ -16,11 +16,25 @@ _PIECE = 1 << 20
 
 def make_room(error: OSError) -> str:
     """Return what to do about a disk that is full; empty where an error is another one."""
-    if error.errno not in FULL:
+    if error.errno not in _FULL:
         return ""
     if error.errno == errno.EFBIG:
         return "files may not grow so large here: ulimit -f unlimited, or free some disk space"
     return "free some disk space"
+
+
+def disk_full(error: BaseException, where: Path | str = "") -> tuple[str, str] | None:
+    """Return what a full disk kept from being written and what to do; ``None`` where an error is another one.
+
+    Args:
+        error: What was raised.
+        where: What was to be written, if the error does not know.
+    """
+    remedy = make_room(error) if isinstance(error, OSError) else ""
+    if not isinstance(error, OSError) or not remedy:
+        return None
+    what = f"{error.filename or where}" or "a file"
+    return f"cannot write {what}: {error.strerror}", f"{remedy}, then try again; vmbench gc lists what can go"
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ import click
 from app import __version__
 from app.settings import SettingsError
 from backends.base import BackendError, HostNotAble
-from backends.files import FULL, make_room
+from backends.files import disk_full
 from registry.location import RegistryError
 
 FAILURES = 1
@@ -99,13 +99,9 @@ def silence_stdout() -> None:
 def _unexpected(error: BaseException) -> int:
     """Write a report about a fault of vmbench's own and say where it is."""
     summary = f"{type(error).__name__}: {error}".splitlines()[0]
-    if isinstance(error, OSError) and error.errno in FULL:
-        from app.paths import user_paths
-
-        paths = user_paths()
-        what = "" if error.filename is None else f" {error.filename}"
-        folders = f"{paths.state}, {paths.cache} and {paths.config}"
-        report(f"cannot write{what}: {error.strerror}", f"{make_room(error)}; vmbench writes to {folders}")
+    full = disk_full(error)
+    if full is not None:
+        report(*full)
         return FAILURES
     if isinstance(error, OSError) and error.filename is not None:
         report(f"{error.filename}: {error.strerror}", "see that the path exists and that you may use it")

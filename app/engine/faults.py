@@ -9,7 +9,7 @@ from pathlib import Path
 from app.engine.masking import Masker
 from app.engine.offload import off_loop
 from backends.base import BackendError
-from backends.files import FULL, make_room
+from backends.files import disk_full
 
 
 def explain(error: BackendError) -> str:
@@ -19,9 +19,9 @@ def explain(error: BackendError) -> str:
 
 async def report(error: Exception, folder: Path, masker: Masker) -> str:
     """Write an unexpected error down for whoever mends vmbench, and say where; a full disk is none."""
-    if isinstance(error, OSError) and error.errno in FULL:
-        where = error.filename or folder
-        return f"cannot write {where}: {error.strerror} (try: {make_room(error)})"
+    full = disk_full(error, folder)
+    if full is not None:
+        return f"{full[0]} (try: {full[1]})"
     path = folder / "internal-error.txt"
     text = masker.text("".join(traceback.format_exception(error)))
     with contextlib.suppress(OSError):

@@ -421,11 +421,11 @@ class Workbench(Contained, BaseApp):
             return
         self.leaving = True
         self.push_screen(Closing(message))
-        await self.remembering.write_last()
+        told = await self.remembering.write_last()
         try:
             await self.engine.close()
         finally:
-            self.exit(code, return_code=code)
+            self.exit(code, return_code=code, message=told or None)
 
     def _fatal_error(self) -> None:
         """End without a traceback on the terminal; replaces Textual's own way, ``run_app`` raises."""

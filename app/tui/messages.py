@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from backends.files import FULL, make_room
+from backends.files import disk_full
 
 if TYPE_CHECKING:
     from app.engine.api import LastResult
@@ -68,8 +68,8 @@ class PaneBroke(Message):
 
 def explain(error: BaseException) -> tuple[str, str]:
     """Return what an error says, and what it says to do about it."""
-    if isinstance(error, OSError) and error.errno in FULL:
-        what = f" {error.filename}" if error.filename is not None else ""
-        return f"cannot write{what}: {error.strerror}", f"{make_room(error)}, then try again"
+    full = disk_full(error)
+    if full is not None:
+        return full
     message = str(getattr(error, "message", "")) or str(error) or type(error).__name__
     return message, str(getattr(error, "remedy", "") or "")

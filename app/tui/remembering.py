@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -147,9 +146,19 @@ class Remembering:
         )
         self._app.notify(told, title="Not remembered", severity="warning", timeout=10, markup=False)
 
-    async def write_last(self) -> None:
-        """Write down where the person is for the last time; nothing is written any more after it."""
+    async def write_last(self) -> str:
+        """Write down where the person is for the last time; nothing is written any more after it.
+
+        Returns:
+            What is to be said after the end; nothing where all is well.
+        """
         file, self._file = self._file, None
-        if file is not None:
-            with contextlib.suppress(OSError):
+        try:
+            if file is not None:
                 await asyncio.to_thread(write_memory, file, self._noted())
+        except OSError as error:
+            return (
+                f"warning: {file} cannot be written: {error.strerror or error}; the next start does not know "
+                "where you were"
+            )
+        return ""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.files import make_room, move, replace_text
+from backends.files import disk_full, make_room, move, replace_text
 from backends.snapshots import link
 from tests.small_disk import small_disk
 
@@ -28,6 +28,11 @@ def test_a_limit_on_the_size_of_files_is_told_as_what_it_is(tmp_path: Path) -> N
     assert file.read_text() == "before" and list(tmp_path.iterdir()) == [file]
     assert make_room(OSError(errno.ENOSPC, "")) == "free some disk space"
     assert make_room(OSError(errno.EACCES, "")) == ""
+    told = disk_full(OSError(errno.ENOSPC, "No space left on device"), "here")
+    assert told is not None and told[0] == "cannot write here: No space left on device"
+    assert told[1].startswith("free some disk space, then try again") and "vmbench gc" in told[1]
+    assert disk_full(caught.value) is not None and "ulimit -f" in disk_full(caught.value)[1]
+    assert disk_full(OSError(errno.EACCES, "")) is None and disk_full(ValueError("x")) is None
 
 
 def test_a_file_goes_to_another_file_system_with_its_holes_and_mode(tmp_path: Path) -> None:
