@@ -12,9 +12,9 @@ from app.cli.errors import UsageProblem
 
 EPILOG = """\b
 Examples:
-  vmbench serve                          prints the address to open
-  vmbench serve --port 0 --registry e2e  on any free port
-  ssh -L 8023:127.0.0.1:8023 HOST vmbench serve    from another computer
+  vmbench serve                                    # prints the address to open
+  vmbench serve --port 0 --registry e2e            # on any free port
+  ssh -L 8023:127.0.0.1:8023 HOST vmbench serve    # from another computer
 
 \b
 Only this host can reach it, and only with the token in the address. Every window is a workbench of its own;

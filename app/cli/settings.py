@@ -16,11 +16,11 @@ from registry.location import CONFIG
 
 EPILOG = """\b
 Examples:
-  vmbench settings                          every setting, its value and its source
+  vmbench settings                          # every setting, its value and its source
   vmbench settings get run.parallel
   vmbench settings set ui.theme vmbench-light
   vmbench settings set run.keep on-failure --in-project
-  vmbench settings unset ui.theme           back to what holds without it
+  vmbench settings unset ui.theme           # back to what holds without it
   vmbench settings schema > vmbench.schema.json
 
 \b

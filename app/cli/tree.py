@@ -69,11 +69,11 @@ COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in sect
 
 EPILOG = """\b
 Examples:
-  vmbench                          open the workbench
-  vmbench list tag:http            what there is to run
-  vmbench run http -slow           run what has "http" but not "slow" in its name
-  vmbench run --json > run.jsonl   every event, one a line
-  vmbench shell $(vmbench up)      a machine to look around in
+  vmbench                          # open the workbench
+  vmbench list tag:http            # what there is to run
+  vmbench run http -slow           # run what has "http" but not "slow" in its name
+  vmbench run --json > run.jsonl   # every event, one a line
+  vmbench shell $(vmbench up)      # a machine to look around in
 
 \b
 Exit codes: 0 all is well, 1 failures, 2 usage, 3 this host is not able, 130 interrupted.
