@@ -92,9 +92,7 @@ async def test_what_a_person_makes_finds_no_room_and_nothing_is_left_of_it(disk,
         await pilot.press("K")
         await until(pilot, lambda: isinstance(app.screen, KeysScreen))
         rows = app.screen.rows_list
-        rows.cursor = next(
-            i for i, row in enumerate(rows.rows) if row[1].id == "app.theme"
-        )
+        rows.cursor = next(i for i, row in enumerate(rows.rows) if row[1].id == "app.theme")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, Press))
         await pilot.press("f7")
