@@ -97,7 +97,7 @@ def _key(name: str) -> str:
     rest = name
     if re.fullmatch(r"\^[A-Za-z]", rest):
         rest = f"ctrl+{rest[1:].lower()}"
-    while match := re.match(r"(ctrl|alt|shift)\+(?=.)", rest, re.IGNORECASE):
+    while match := re.match(r"(ctrl|alt|shift|super)\+(?=.)", rest, re.IGNORECASE):
         ahead += f"{match[1].lower()}+"
         rest = rest[match.end() :]
     if len(rest) == 1 and rest.isalnum():

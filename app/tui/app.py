@@ -54,6 +54,7 @@ from app.tui.screens.base import VmScreen
 from app.tui.screens.tests import TestsScreen
 from app.tui.terminals import TerminalOptions
 from app.tui.test_rows import TestRows
+from app.tui.widgets.places_bar import PlacesBar
 
 # What the first frame does not show is imported when it is needed: it would wait for it.
 if TYPE_CHECKING:
@@ -280,6 +281,9 @@ class Workbench(Contained, BaseApp):
         """
         self.key_changes = dict(changes)
         self.set_keymap(self.key_changes)
+        for stack in self._screen_stacks.values():
+            for bar in (bar for screen in stack for bar in screen.query(PlacesBar)):
+                bar.draw()
 
     # what is read, and what runs
 
@@ -344,8 +348,10 @@ class Workbench(Contained, BaseApp):
         return taken
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave every key to a focused terminal, unless that is broken."""
+        """Leave every key to a focused terminal, unless that is broken, or to a dialog that asks for one."""
         if getattr(self.focused, "takes_all_keys", False) and fault_of(self.focused) is None:
+            return False
+        if getattr(self.screen, "takes_all_keys", False):
             return False
         return action not in ("copy_fault", "try_again") or bool(self.reports.here())
 
@@ -368,7 +374,7 @@ class Workbench(Contained, BaseApp):
 
         screen = self.screen
         if isinstance(screen, VmScreen):
-            self.push_screen(Help(screen.NAME, screen.PURPOSE, screen.HELP_SCOPES))
+            self.push_screen(Help(screen.NAME, screen.PURPOSE, screen.HELP_SCOPES, screen.pane_help))
 
     def action_guide(self) -> None:
         """Show what can be done, in a few lines."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from textual.binding import Binding, BindingType
@@ -81,4 +82,10 @@ _NAMES = {
 
 def shown(keys: str) -> str:
     """Return keys as people read them: ``↑ k``, ``^x``."""
-    return " ".join(_NAMES.get(k, k.replace("ctrl+", "^")) for k in keys.split(","))
+    return " ".join(_shown(key) for key in keys.split(","))
+
+
+def _shown(key: str) -> str:
+    if re.fullmatch(r"f\d+", key):
+        return key.upper()
+    return _NAMES.get(key, key.replace("ctrl+", "^"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 
+from textual.command import CommandPalette
 from textual.notifications import Notification
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from app.engine.house import House
 from app.paths import Paths
@@ -14,11 +15,13 @@ from app.tui import demo, theme
 from app.tui.app import TOASTS, Workbench
 from app.tui.clock import Clock
 from app.tui.replay import ReplayEngine
-from app.tui.screens.dialogs import Confirm
+from app.tui.screens.dialogs import Confirm, Help
 from app.tui.screens.keys import KeysScreen, Press
 from app.tui.screens.settings import SettingsScreen
 from app.tui.screenshots import WIDE, until
 from app.tui.user_themes import load_themes
+from app.tui.widgets.keys_text import KeysText
+from app.tui.widgets.places_bar import PlacesBar
 from app.tui.widgets.still import TextPane
 from registry.location import Kind, Location
 
@@ -177,6 +180,57 @@ async def test_a_key_is_pressed_holds_at_once_and_goes_back(tmp_path) -> None:
         await until(pilot, lambda: app.key_changes == {})
         await pilot.press("u")
         await until(pilot, lambda: app.key_changes == {"app.theme": "f7"})
+
+
+async def test_any_key_can_be_pressed_for_an_action_and_clashes_are_shown(tmp_path) -> None:
+    async with opened(tmp_path) as (app, desk, pilot):
+        await pilot.press("0", "K")
+        await until(pilot, lambda: isinstance(app.screen, KeysScreen))
+        keys = app.screen
+        await pilot.press("slash", *"tests.run", "enter")
+        await until(pilot, lambda: keys.rows_list.current.id == "tests.run")
+        for pressed, taken in (("ctrl+p", "app.palette"), ("ctrl+q", "app.leave"), ("tab", "screen.next")):
+            await pilot.press("e")
+            await until(pilot, lambda: isinstance(app.screen, Press))
+            await pilot.press(pressed)
+            await until(pilot, lambda: isinstance(app.screen, Confirm))
+            assert any(taken in str(text.content) for text in app.screen.query(Static))
+            await pilot.press("n")
+            await until(pilot, lambda: app.screen is keys)
+        assert not app.key_changes
+        desk.set_keys("app.palette", "ctrl+o")
+        desk.set_keys("app.go-machines", "M")
+        desk.set_keys("settings.file", "F")
+        app.live.load_keys()
+        assert "M Machines" in str(app.screen.query_one(PlacesBar).content)
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is keys)
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: isinstance(app.screen, SettingsScreen))
+        await pilot.press("F")
+        await until(pilot, lambda: any(n.title == "Not now: file" for n in app._notifications))
+
+
+async def test_the_help_begins_with_the_focused_pane(tmp_path) -> None:
+    async with opened(tmp_path) as (app, _desk, pilot):
+        for pane, title, key, sentence in (
+            ("tests", "Here: the list of tests", "home end g G", "First and last row."),
+            ("details", "Here: details", "↑ ↓ k j", "Scroll."),
+        ):
+            app.screen.set_focus(app.screen.query_one(f"#{pane}"))
+            await pilot.press("question_mark")
+            await until(pilot, lambda: isinstance(app.screen, Help))
+            text = app.screen.query_one(KeysText).text
+            lines = text.splitlines()
+            assert text.index(title) < text.index("Mark the test") < text.index("Everywhere")
+            assert text.index(title) < text.index(sentence) < text.index("Everywhere")
+            assert any(line.startswith(key) and line.endswith(sentence) for line in lines)
+            assert any(line.startswith("^p ") for line in lines), "what Textual brings is told too"
+            assert any(line.startswith("alt+1 … alt+9") for line in lines)
+            await pilot.press("j", "j", "G", "k", "g", "escape")
+            await until(pilot, lambda: not isinstance(app.screen, Help))
 
 
 async def test_a_key_that_is_taken_is_asked_about(tmp_path) -> None:

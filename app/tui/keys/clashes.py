@@ -8,10 +8,30 @@ from dataclasses import dataclass
 from app.tui.keymap import all_keys, keys_of
 from app.tui.keys.key import Key
 
-_EVERYWHERE = frozenset({"app", "list", "log"})
+_EVERYWHERE = frozenset({"app", "screen"})
 """Scopes that hold together with the scope of any place."""
-_APART = frozenset({"entry", "confirm", "confirm-buttons", "report", "close", "terminal"})
-"""Scopes that hold alone: dialogs, and what follows the prefix key."""
+BESIDE: Mapping[str, frozenset[str]] = {
+    scope: frozenset(beside.split())
+    for scope, beside in {
+        "tests": "panes list text",
+        "run": "panes list log past-run",
+        "past-run": "panes list log run",
+        "machines": "panes list log text",
+        "snapshots": "panes list text",
+        "runs": "list",
+        "compare": "list",
+        "images": "list",
+        "latency": "panes list text",
+        "doctor": "panes list",
+        "settings": "panes list",
+        "keys": "list",
+        "commands": "list",
+        "output": "log",
+        "consoles": "log",
+        "panes": "list log text",
+    }.items()
+}
+"""Scopes that hold together with others, by the scope of the place; others hold alone, as in dialogs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +64,11 @@ def clashes(changes: Mapping[str, str]) -> list[Clash]:
 def _together(scope: str, other: str) -> bool:
     if scope == other:
         return True
-    if scope in _APART or other in _APART:
-        return False
-    return scope in _EVERYWHERE or other in _EVERYWHERE
+    for one, two in ((scope, other), (other, scope)):
+        if two in BESIDE.get(one, ()) or (one in _EVERYWHERE and (two in _EVERYWHERE or _of_place(two))):
+            return True
+    return False
+
+
+def _of_place(scope: str) -> bool:
+    return scope in BESIDE or any(scope in beside for beside in BESIDE.values())

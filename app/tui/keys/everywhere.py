@@ -34,6 +34,21 @@ SCOPES: Mapping[str, tuple[Key, ...]] = {
             "app.commands", "ctrl+l", "commands", "command log", "The commands that were run on your behalf."
         ),
         *BROKEN,
+        Key(
+            "app.palette",
+            "ctrl+p",
+            "command_palette",
+            "palette",
+            "Find every action by its name.",
+            priority=True,
+        ),
         Key("app.quit", "q", "quit", "quit", "Leave. Asks first when a run is going on.", True),
+        Key("app.leave", "ctrl+q", "quit", "leave", "Leave, also while something is typed.", priority=True),
+    ),
+    # Of every place's screen; Textual has the same without names.
+    "screen": (
+        Key("screen.next", "tab", "app.focus_next", "next pane", "Go to the next pane or the one before."),
+        Key("screen.previous", "shift+tab", "app.focus_previous", "pane before"),
+        Key("screen.copy", "ctrl+c,super+c", "screen.copy_text", "copy", "Copy the text that is selected."),
     ),
 }

@@ -6,6 +6,21 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class PaneHelp:
+    """What the help tells of a pane that is focused.
+
+    Attributes:
+        title: What it is.
+        purpose: A sentence on what it is for.
+        scope: The scope of its own keys.
+    """
+
+    title: str
+    purpose: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """A key and its action.
 

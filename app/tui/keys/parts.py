@@ -58,6 +58,14 @@ SCOPES: Mapping[str, tuple[Key, ...]] = {
         Key("list.last", "end,G", "last", "last"),
         Key("list.choose", "enter", "choose", "open", "Open: details, a group, or a step's output."),
     ),
+    "text": (
+        Key("text.up", "up,k", "scroll_up", "up", "Scroll."),
+        Key("text.down", "down,j", "scroll_down", "down"),
+        Key("text.page-up", "pageup,ctrl+b", "page_up", "page up", "A page up or down."),
+        Key("text.page-down", "pagedown,ctrl+f", "page_down", "page down"),
+        Key("text.home", "home,g", "scroll_home", "top", "To the first or the last line."),
+        Key("text.end", "end,G", "scroll_end", "end"),
+    ),
     "log": (
         Key("log.up", "up,k", "scroll_up", "up", "Scroll; the pane stops following."),
         Key("log.down", "down,j", "scroll_down", "down"),

@@ -5,22 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
+from textual.binding import BindingType
 from textual.geometry import Size
 from textual.screen import Screen
 
+from app.tui import keymap
 from app.tui.faults import Contained, report
+from app.tui.keys.key import PaneHelp
 
 if TYPE_CHECKING:
     from app.tui.app import Workbench
 
 
-class VmScreen(Contained, Screen[None]):
+class VmScreen(Contained, Screen[None], inherit_bindings=False):
     """A screen of the workbench.
 
     A subclass names itself, says what it is for and which scopes of the keymap it has; the help and the
     command palette are made from that.
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("screen")
     NAME: ClassVar[str] = ""
     PURPOSE: ClassVar[str] = ""
     SCOPE: ClassVar[str] = ""
@@ -63,6 +67,13 @@ class VmScreen(Contained, Screen[None]):
         return self.app
 
     @property
+    def pane_help(self) -> PaneHelp | None:
+        """What the help tells of the focused pane."""
+        nodes = self.focused.ancestors_with_self if self.focused is not None else ()
+        told = (getattr(node, "PANE_HELP", None) for node in nodes)
+        return next((help for help in told if isinstance(help, PaneHelp)), None)
+
+    @property
     def on_top(self) -> bool:
         """Whether it is seen and takes keys; safe to ask while places switch, when there may be none."""
         return self.app.screen_stack[-1:] == [self]
@@ -93,7 +104,8 @@ class VmScreen(Contained, Screen[None]):
         Args:
             key: Its name, as Textual calls it.
         """
-        for binding in self._bindings.key_to_bindings.get(key, ()):
+        mine = next((bindings for node, bindings in self._binding_chain if node is self), self._bindings)
+        for binding in mine.key_to_bindings.get(key, ()):
             if reason := self.reason_against(binding.action.partition("(")[0]):
                 self.notify(reason, title=f"Not now: {binding.description}", markup=False)
                 return

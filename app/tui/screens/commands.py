@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 
 from app.engine.commands import CommandLog
 from app.tui import keymap, signs
+from app.tui.keys.key import PaneHelp
 from app.tui.narrowing import fits
 from app.tui.screens.filtered import FilteredScreen
 from app.tui.widgets.key_footer import KeyFooter
@@ -25,6 +26,10 @@ PERIOD = 0.5
 
 class CommandList(LineList):
     """Shows commands, the newest last; the cursor follows the end until somebody moves it."""
+
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "the commands", "What was run, the newest last; the pane below shows it whole.", "list"
+    )
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)

@@ -14,6 +14,7 @@ from app.engine.compare import Change, Comparison
 from app.engine.events import Outcome
 from app.tui import keymap, signs
 from app.tui.acting import names_in_registry
+from app.tui.keys.key import PaneHelp
 from app.tui.screens.base import VmScreen
 from app.tui.signs import Sign
 from app.tui.widgets.key_footer import KeyFooter
@@ -38,6 +39,9 @@ class CompareList(LineList):
     """The tests of both runs, what matters most on top."""
 
     HEADED = True
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "the tests of both runs", "What became of each; what got worse is on top.", "list"
+    )
 
     def __init__(self, comparison: Comparison, *, id: str) -> None:
         super().__init__(id=id)

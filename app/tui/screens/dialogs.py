@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
@@ -13,6 +14,7 @@ from textual.widgets import Button, Static
 
 from app.tui import keymap
 from app.tui.faults import Contained
+from app.tui.keys.key import PaneHelp
 from app.tui.widgets.keys_text import KeysText
 
 
@@ -78,19 +80,28 @@ class Help(Contained, ModalScreen[None]):
         title: The screen's name.
         purpose: What it is for.
         scopes: Headings, each with the scope of keys below it.
+        pane: What is told of the focused pane, before the rest.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("close")
 
-    def __init__(self, title: str, purpose: str, scopes: list[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        title: str,
+        purpose: str,
+        scopes: Sequence[tuple[str, str]],
+        pane: PaneHelp | None = None,
+    ) -> None:
         super().__init__()
-        self._title, self._purpose, self._scopes = title, purpose, scopes
+        self._title, self._purpose = title, purpose
+        self._scopes = [*scopes, ("", "screen")] if any(scope == "app" for _, scope in scopes) else [*scopes]
+        self._pane = pane
 
     def compose(self) -> ComposeResult:
         """Make the text."""
         with Vertical(classes="dialog -large"):
             yield Static(self._title, classes="dialog-title", markup=False)
-            yield KeysText(self._purpose, self._scopes)
+            yield KeysText(self._purpose, self._scopes, self._pane)
             yield Static("esc closes · ↑ ↓ scroll", classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:

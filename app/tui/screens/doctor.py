@@ -15,6 +15,7 @@ from app.engine.checkup import DoctorApi
 from app.engine.doctor import Check, Status
 from app.engine.garbage import Garbage
 from app.tui import keymap, signs
+from app.tui.keys.key import PaneHelp
 from app.tui.layout import PanedScreen, Split
 from app.tui.messages import explain
 from app.tui.screens.dialogs import Confirm
@@ -38,6 +39,12 @@ CHECKS = {
 class CheckList(LineList):
     """The looks at this host."""
 
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "the checks",
+        "What this host can do; the line below tells what mends the one under the cursor.",
+        "list",
+    )
+
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.checks: list[Check] = []
@@ -58,6 +65,10 @@ class CheckList(LineList):
 
 class GarbageList(LineList):
     """What can go."""
+
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "what can be reclaimed", "What nobody needs any more, and how much room it takes.", "list"
+    )
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)

@@ -16,6 +16,7 @@ from textual.worker import Worker
 
 from app.engine.image_shelf import ImagesApi, ShelvedImage
 from app.tui import keymap, signs
+from app.tui.keys.key import PaneHelp
 from app.tui.screens.dialogs import Confirm
 from app.tui.screens.polled import PolledScreen
 from app.tui.widgets.key_footer import KeyFooter
@@ -40,6 +41,9 @@ class ImageList(LineList):
     """Shows images; a build that a newer one replaced is below its recipe."""
 
     HEADED = True
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "the list of images", "What is built, how large it is and who uses it.", "list"
+    )
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)

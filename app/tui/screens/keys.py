@@ -17,7 +17,7 @@ from app.settings import SettingsError
 from app.tui import keymap, signs
 from app.tui.faults import Contained
 from app.tui.keys.clashes import clashes
-from app.tui.keys.key import Key
+from app.tui.keys.key import Key, PaneHelp
 from app.tui.screens.dialogs import Confirm
 from app.tui.screens.filtered import FilteredScreen
 from app.tui.widgets.key_footer import KeyFooter
@@ -32,6 +32,8 @@ class Press(Contained, ModalScreen[str]):
     Args:
         key: The action.
     """
+
+    takes_all_keys = True
 
     def __init__(self, key: Key) -> None:
         super().__init__()
@@ -53,6 +55,10 @@ class Press(Contained, ModalScreen[str]):
 
 class KeyList(LineList):
     """The actions with their keys."""
+
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "the list of actions", "Each with its keys, its id and what it does.", "list"
+    )
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)

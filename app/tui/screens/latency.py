@@ -20,6 +20,7 @@ from app.engine.latency.measure import Progress
 from app.engine.latency.measurement import Measurement
 from app.engine.latency.verdicts import judge
 from app.tui import keymap
+from app.tui.keys.key import PaneHelp
 from app.tui.later import later
 from app.tui.layout import PanedScreen, Split
 from app.tui.messages import explain
@@ -40,6 +41,10 @@ _NO_LAB = "This workbench was opened without the means to measure."
 
 class MeasurementList(LineList):
     """The measurements that were taken, the latest first."""
+
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "the measurements", "What was measured, the latest first; the figures are beside it.", "list"
+    )
 
     def __init__(self) -> None:
         super().__init__(id="measurements")

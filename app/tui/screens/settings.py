@@ -17,6 +17,7 @@ from app.settings import Setting, SettingsError
 from app.settings_desk import DEFAULT, PROJECT, SettingsDesk, Shown
 from app.settings_file import shown_value
 from app.tui import keymap, signs
+from app.tui.keys.key import PaneHelp
 from app.tui.layout import PanedScreen, Split
 from app.tui.screens.choices import Ask, Choice, Choose
 from app.tui.screens.keys import KeysScreen
@@ -37,6 +38,10 @@ TITLES = {
 
 class SettingsList(LineList):
     """The settings below the headings of their sections, and above them what makes no sense in the files."""
+
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "the list of settings", "Each with its value and where that comes from.", "list"
+    )
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)

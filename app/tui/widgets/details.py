@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 
 from app.tui import signs
+from app.tui.keys.key import PaneHelp
 from app.tui.signs import Sign
 from app.tui.test_rows import PROBLEMS, GroupRow, ProblemRow, Row, TestRow, TestRows
 from app.tui.widgets.still import TextPane
@@ -26,6 +27,10 @@ RESULTS = 10
 
 class Details(TextPane):
     """Shows what there is to know about the row under the cursor."""
+
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "details", "What there is to know about the row under the cursor, and its source.", "text"
+    )
 
     DEFAULT_CSS = """
     Details { padding: 0 1; }

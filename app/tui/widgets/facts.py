@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rich.text import Text
 
+from app.tui.keys.key import PaneHelp
 from app.tui.widgets.still import TextPane
 
 WIDTH = 10
@@ -27,6 +29,10 @@ _TONES = {"good": "success", "bad": "error", "warn": "warning", "live": "primary
 
 class Facts(TextPane):
     """Shows facts."""
+
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "details", "What there is to know about the row under the cursor.", "text"
+    )
 
     DEFAULT_CSS = """
     Facts { padding: 0 1; scrollbar-size-vertical: 1; }

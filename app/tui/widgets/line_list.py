@@ -19,6 +19,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 
 from app.tui import keymap, theme
+from app.tui.keys.key import PaneHelp
 from app.tui.messages import PaneBroke
 from app.tui.widgets.still import StillScroll
 
@@ -58,6 +59,9 @@ class LineList(StillScroll, can_focus=True):
 
     HEADED: ClassVar[bool] = False
     """Whether the columns' names are above the rows."""
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "A list", "The cursor goes from row to row; a click puts it there, a double click opens.", "list"
+    )
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("list")
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{tone}" for tone in TONES} | {

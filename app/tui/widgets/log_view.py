@@ -26,6 +26,7 @@ from app.logs.match import Pattern
 from app.logs.matches import Matches
 from app.logs.source import LineGone, LogSource
 from app.tui import keymap
+from app.tui.keys.key import PaneHelp
 from app.tui.later import later
 from app.tui.messages import PaneBroke
 from app.tui.signs import counted
@@ -64,6 +65,10 @@ class LogView(StillScroll, can_focus=True):
     Args:
         empty: What to say while there is nothing to show.
     """
+
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "a log", "Lines as they are printed; the end is followed until you scroll. Drag selects.", "log"
+    )
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("log")
     COMPONENT_CLASSES: ClassVar[set[str]] = {"log--hit", "log--empty"}

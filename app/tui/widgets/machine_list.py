@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from app.engine.machines_api import MachineView
 from app.tui import signs
 from app.tui.clock import Clock
+from app.tui.keys.key import PaneHelp
 from app.tui.narrowing import fits
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 
@@ -58,6 +59,9 @@ class MachineList(LineList):
     """
 
     HEADED = True
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "the list of machines", "Every machine of yours on this host, and what it takes.", "list"
+    )
 
     def __init__(self, clock: Clock, *, id: str) -> None:
         super().__init__(id=id)

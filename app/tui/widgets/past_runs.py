@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
+from typing import ClassVar
 
 from app.engine.events import Outcome
 from app.engine.history import RunSummary
 from app.tui import signs
 from app.tui.clock import Clock
+from app.tui.keys.key import PaneHelp
 from app.tui.signs import Sign
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 from app.tui.widgets.run_header import bar
@@ -44,6 +46,9 @@ class PastRunList(LineList):
     """
 
     HEADED = True
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "the list of runs", "What ran on this host, the newest first.", "list"
+    )
 
     def __init__(self, clock: Clock, *, id: str) -> None:
         super().__init__(id=id)

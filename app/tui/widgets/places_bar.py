@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.widgets import Static
 
-from app.tui import places
+from app.tui import keymap, places
 from app.tui.faults import Contained
 
 GAP = "  "
@@ -49,7 +51,9 @@ class PlacesBar(Contained, Static):
 
     def _named(self, colour: str, *, short: bool = False) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
-        for key, name, title in places.titles(short=short):
+        changes: Mapping[str, str] = getattr(self.app, "key_changes", {})
+        for digit, name, title in places.titles(short=short):
+            key = keymap.shown(changes.get(f"app.go-{name}", digit).split(",")[0])
             here = name == self.place
             style = Style.parse(f"bold underline {colour}" if here else "none")
             text.append(f"{key} {title}", style + Style(meta={"place": name}))

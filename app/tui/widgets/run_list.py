@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 
 from app.engine.events import Outcome
 from app.engine.state import TestState
 from app.tui import signs
+from app.tui.keys.key import PaneHelp
 from app.tui.run_session import RunSession
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 
@@ -34,6 +35,12 @@ def order(tests: list[TestState]) -> list[TestState]:
 
 class RunList(LineList):
     """Shows the tests of a run; the cursor stays on its test when the order changes."""
+
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "the tests of the run",
+        "Where each test is; the other panes show the one under the cursor.",
+        "list",
+    )
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

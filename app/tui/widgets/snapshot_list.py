@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 from app.tui import signs
 from app.tui.clock import Clock
+from app.tui.keys.key import PaneHelp
 from app.tui.snapshot_rows import LineageRow
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 
@@ -22,6 +24,9 @@ class SnapshotList(LineList):
     """
 
     HEADED = True
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "the tree of snapshots", "What was saved, below what it came from.", "list"
+    )
 
     def __init__(self, clock: Clock, *, id: str) -> None:
         super().__init__(id=id)

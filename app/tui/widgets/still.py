@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from itertools import zip_longest
+from typing import ClassVar
 
 from rich.text import Text
+from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import Reactive, reactive
@@ -14,10 +16,12 @@ from textual.strip import Strip
 from textual.visual import Visual
 from textual.widgets import Static
 
+from app.tui import keymap
 from app.tui.faults import Contained
+from app.tui.keys.key import PaneHelp
 
 
-class StillScroll(Contained, ScrollView):
+class StillScroll(Contained, ScrollView, inherit_bindings=False):
     """A scroll view whose contents may have another size without any other widget being arranged.
 
     Textual's own lays the whole screen out anew for that: some milliseconds of the key that led to it. Here
@@ -36,6 +40,9 @@ class StillScroll(Contained, ScrollView):
 
 class TextPane(StillScroll, can_focus=True):
     """Shows a text that can be selected and is broken at the pane's width."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("text")
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp("A text", "It scrolls; drag with the mouse selects.", "text")
 
     DEFAULT_CSS = """
     TextPane { overflow-x: hidden; overflow-y: auto; }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.message import Message
 
 from app.tui import signs
+from app.tui.keys.key import PaneHelp
 from app.tui.signs import Sign
 from app.tui.test_rows import PROBLEMS, GroupRow, ProblemRow, TestRow, TestRows
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
@@ -30,6 +31,10 @@ class TestList(LineList):
         rows: What to list.
         running: Returns the tests of the run that goes on, by name.
     """
+
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "the list of tests", "What can run, and how it went the last time; marked tests run together.", "list"
+    )
 
     __test__ = False  # keeps pytest from collecting it
     HEADED = True

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from rich.cells import chop_cells
 
 from app.engine.events import Outcome, Phase
 from app.engine.state import OUTPUT_LIMIT, StepState, TestState
 from app.tui import ansi, signs
+from app.tui.keys.key import PaneHelp
 from app.tui.run_session import RunSession
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 
@@ -40,6 +42,10 @@ def output_lines(step: StepState) -> list[tuple[str, str]]:
 
 class Timeline(LineList):
     """Shows a test of a run; the step that runs or failed is open by itself."""
+
+    PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
+        "the steps of a test", "What was done in its machine, and what came of it.", "list"
+    )
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import tomllib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import app.tui.screens
 from app.keys_file import UnfitKey, load_keys, parse_keys, write_keys
 from app.notices import sequence, way_of
 from app.settings import SettingsError
 from app.tui import keymap
-from app.tui.keys.clashes import clashes
+from app.tui.app import Workbench
+from app.tui.keys.clashes import BESIDE, clashes
+from app.tui.screens.base import VmScreen
 from app.tui.user_themes import load_themes, stamp_of
+from app.tui.widgets.line_list import LineList
+from app.tui.widgets.log_view import LogView
+from app.tui.widgets.still import TextPane
+from app.tui.widgets.timeline import Timeline
 
 KNOWN = {key.id for _, key in keymap.all_keys()}
 
@@ -90,6 +99,37 @@ def test_clashes_are_between_what_holds_at_the_same_time() -> None:
     assert {(c.first.id, c.second.id) for c in taken} == {("tests.run", "tests.run-failed")}
     assert clashes({"tests.run": "q"})[0].second.id == "app.quit"
     assert clashes({"tests.run": "c"}) == []
+    assert clashes({"tests.run": "z"})[0].second.id == "panes.zoom"
+    assert clashes({"tests.run": "ctrl+p"})[0].second.id == "app.palette"
+    assert clashes({"list.up": "w"}) == [], "a list and a log are never focused together"
+    assert clashes({"find.done": "q", "confirm.yes": "q", "terminal.next": "q"})[0].second.id == (
+        "terminal.jump"
+    ), "only what follows the prefix key itself"
+
+
+def screens() -> list[type[VmScreen]]:
+    for module in pkgutil.walk_packages(app.tui.screens.__path__, "app.tui.screens."):
+        importlib.import_module(module.name)
+    left, found = [VmScreen], []
+    while left:
+        found.append(left.pop())
+        left += found[-1].__subclasses__()
+    return [screen for screen in found if screen.__module__.startswith("app.")]
+
+
+def test_every_screen_says_which_scopes_hold_beside_its_own() -> None:
+    for screen in screens():
+        for scope in screen.SCOPE.split()[:1]:
+            told = {scope for _, scope in screen.HELP_SCOPES} - {"app", "terminal", "find"}
+            assert told <= {*screen.SCOPE.split(), *BESIDE.get(scope, ())}, screen
+
+
+def test_every_key_of_the_workbench_has_an_id() -> None:
+    for part in (Workbench, LineList, LogView, TextPane, Timeline, *screens()):
+        bindings = part._merge_bindings()
+        # What every app of Textual has besides; the next line of it ends a program that asks no question.
+        unnamed = {b.action for found in bindings.key_to_bindings.values() for b in found if not b.id}
+        assert unnamed <= {"help_quit"}, part
 
 
 def test_themes_and_what_is_wrong_with_them(tmp_path) -> None:
