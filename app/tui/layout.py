@@ -326,20 +326,6 @@ class PanedScreen(VmScreen):
             self._dragged = None
             self.clear_selection()
 
-    # jumping
-
-    def action_jump(self) -> None:
-        """Show a letter on every row and a digit on every pane; the next key goes there."""
-        from app.tui.screens.jump import Jump
-
-        panes = {n: pane for n, pane in enumerate(self.panes, 1) if pane.display and pane.region.area}
-
-        def chosen(target: tuple[Widget, int | None] | None) -> None:
-            if target is None:
-                return
-            pane, row = target
-            self.focus_in(pane)
-            if row is not None:
-                Jump.go_to_row(pane, row)
-
-        self.app.push_screen(Jump(panes, self.focused), chosen)
+    def jump_panes(self) -> dict[int, Widget]:
+        """Return the panes that are seen, by their numbers."""
+        return {n: pane for n, pane in enumerate(self.panes, 1) if pane.display and pane.region.area}

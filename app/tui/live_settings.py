@@ -73,7 +73,7 @@ class LiveSettings:
     def themes_changed(self, found: UserThemes) -> None:
         """Take over the person's own themes: new ones are offered, the one in use is drawn anew."""
         for known in found.themes:
-            self._app.register_theme(known)
+            self._app.register_theme(theme.fitted(self._app, known))
             if known.name == self._app.theme:
                 # Only another name makes Textual look at a theme's colours again.
                 self._app.theme = theme.other(known.name)

@@ -1,10 +1,11 @@
 """Scenes of the workbench: the app itself over a recorded run, drawn to SVG files.
 
-Run as ``python -m app.tui.screenshots [folder [name...]]``.
+Run as ``python -m app.tui.screenshots``; ``--help`` says more.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import re
@@ -296,15 +297,20 @@ async def draw(name: str, size: tuple[int, int], theme_name: str) -> str:
     return re.sub(r"terminal-\d+", "terminal", svg)
 
 
-async def draw_all(folder: Path, names: Sequence[str] = ()) -> list[Path]:
-    """Write every scene, or those named, to ``folder``: dark, the main ones also light and narrow."""
-    folder.mkdir(parents=True, exist_ok=True)
+def _pictures() -> list[tuple[str, tuple[int, int], str, str]]:
+    """Return scene, size, theme and file name of every picture: dark, the main ones also light and narrow."""
     wanted = [(name, SHOT, theme.DARK.name, name) for name in SCENES]
     for name in ("tests", "run-finished"):
         wanted.append((name, SHOT, theme.LIGHT.name, f"{name}-light"))
         wanted.append((name, NARROW, theme.DARK.name, f"{name}-80x24"))
+    return wanted
+
+
+async def draw_all(folder: Path, names: Sequence[str] = ()) -> list[Path]:
+    """Write every picture, or those named, to ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
-    for name, size, theme_name, file in wanted:
+    for name, size, theme_name, file in _pictures():
         if names and file not in names:
             continue
         path = folder / f"{file}.svg"
@@ -315,12 +321,24 @@ async def draw_all(folder: Path, names: Sequence[str] = ()) -> list[Path]:
 
 def main() -> int:
     """Write the screenshots and name them."""
+    known = [file for *_, file in _pictures()]
+    parser = argparse.ArgumentParser(
+        prog="python -m app.tui.screenshots",
+        description="Draw pictures of the workbench, over a recorded run, as SVG files.",
+        epilog=f"Pictures: {', '.join(known)}.",
+    )
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path("screenshots"), help="where they go (screenshots)"
+    )
+    parser.add_argument("names", nargs="*", metavar="name", help="which ones; all unless named")
+    chosen = parser.parse_args()
+    if wrong := [name for name in chosen.names if name not in known]:
+        parser.error(f"there is no picture {wrong[0]}; --help lists those there are")
     # The same wherever they are drawn.
     os.environ |= {"TZ": "UTC", "TERM": "xterm-256color", "COLORTERM": "truecolor"}
     os.environ.pop("NO_COLOR", None)
     time.tzset()
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("screenshots")
-    for path in asyncio.run(draw_all(folder, sys.argv[2:])):
+    for path in asyncio.run(draw_all(chosen.folder, chosen.names)):
         print(path)
     return 0
 

@@ -189,6 +189,13 @@ _GREYS_ON_LIGHT = _palette(
 )
 
 
+def fitted(app: App[int], known: Theme) -> Theme:
+    """Return a theme as the app's terminal can show it: where that has 16 colours, made of those."""
+    if known.ansi or not sixteen(app.console.color_system):
+        return known
+    return _of_sixteen(known, no_color=app.no_color)
+
+
 def put_on(app: App[int], name: str | None) -> None:
     """Give an app the workbench's themes, as its terminal can show them, and choose one.
 
@@ -198,7 +205,10 @@ def put_on(app: App[int], name: str | None) -> None:
     """
     colours, no_color = app.console.color_system, app.no_color
     for known in THEMES:
-        app.register_theme(_of_sixteen(known, no_color=no_color) if sixteen(colours) else known)
+        app.register_theme(fitted(app, known))
+    if sixteen(colours):
+        for known in app.available_themes.values():
+            app.register_theme(fitted(app, known))
     app.theme = name if name is not None and name in app.available_themes else DARK.name
     if no_color:
         app.ansi_theme_dark, app.ansi_theme_light = _GREYS_ON_DARK, _GREYS_ON_LIGHT

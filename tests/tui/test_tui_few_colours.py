@@ -14,6 +14,7 @@ from app.tui.app import Workbench
 from app.tui.replay import ReplayEngine
 from app.tui.screens.dialogs import Confirm
 from app.tui.screenshots import NARROW, SCENES, stage, until
+from app.tui.user_themes import load_themes
 
 XTERM = (
     "#000000 #cd0000 #00cd00 #cdcd00 #0000ee #cd00cd #00cdcd #e5e5e5 "
@@ -129,6 +130,25 @@ async def test_all_places_can_be_read(monkeypatch, tmp_path, term, no_color, the
         await pilot.pause()
         assert unreadable(app) == []
         assert app.focused.styles.text_style.reverse
+
+
+async def test_themes_of_others_are_made_of_16_colours_too(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("TERM", "xterm-16color")
+    monkeypatch.delenv("COLORTERM")
+    murk = 'primary = "#222228"\nforeground = "#333333"\nbackground = "#202020"\n'
+    (tmp_path / "murk.toml").write_text(murk)
+    sixteen = theme._DARK_EIGHT + theme._BRIGHT_EIGHT
+    app, engine = stage(SCENES["tests"], tmp_path, theme.DARK.name)
+    async with app.run_test(size=NARROW) as pilot:
+        await SCENES["tests"].prepare(pilot, engine)
+        app.live.themes_changed(load_themes(tmp_path))
+        for name in ("murk", "nord", "solarized-light"):
+            app.theme = name
+            await until(pilot, lambda: app.theme_variables["vm-rule"] in sixteen)
+            for key in "401":
+                await pilot.press(key)
+                await pilot.pause()
+                assert unreadable(app) == [], (name, key)
 
 
 async def test_a_terminal_shows_the_16_colours_as_they_are(monkeypatch, tmp_path) -> None:

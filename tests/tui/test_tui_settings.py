@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from textual.command import CommandPalette
 from textual.notifications import Notification
-from textual.widgets import Input, Static
+from textual.widgets import Input, OptionList, Static
 
 from app.engine.house import House
 from app.paths import Paths
@@ -15,6 +15,7 @@ from app.tui import demo, theme
 from app.tui.app import TOASTS, Workbench
 from app.tui.clock import Clock
 from app.tui.replay import ReplayEngine
+from app.tui.screens.choices import Choose
 from app.tui.screens.dialogs import Confirm, Help
 from app.tui.screens.keys import KeysScreen, Press
 from app.tui.screens.settings import SettingsScreen
@@ -61,10 +62,15 @@ def notices(app) -> list[str]:
 async def test_a_value_is_chosen_saved_and_taken_back(tmp_path) -> None:
     async with opened(tmp_path) as (app, desk, pilot):
         await on_setting(app, pilot, "run.keep")
-        await pilot.press("enter", "down", "enter")
+        await pilot.press("enter", "j", "enter")
         await until(pilot, lambda: desk.settings().run.keep is not None)
         assert "on-failure" in desk.paths.user_settings.read_text()
         assert app.screen.rows_list.current.source == "yours"
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Choose))
+        assert app.screen.query_one(OptionList).highlighted == 1, "it begins on the value there is"
+        await pilot.press("G", "k", "escape")
+        await until(pilot, lambda: isinstance(app.screen, SettingsScreen))
         await pilot.press("d")
         await until(pilot, lambda: desk.settings().run.keep is None)
         await pilot.press("u", "u")

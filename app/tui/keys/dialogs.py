@@ -18,9 +18,11 @@ SCOPES: Mapping[str, tuple[Key, ...]] = {
         Key("ask.cancel", "escape", "cancel", "cancel", "", True, True),
     ),
     "export": (Key("export.close", "escape", "close", "close", "Close.", True),),
-    "marks": (
-        Key("marks.up", "k", "cursor_up", "up"),
-        Key("marks.down", "j", "cursor_down", "down"),
+    "options": (
+        Key("options.up", "up,k", "cursor_up", "up", "Up and down among choices."),
+        Key("options.down", "down,j", "cursor_down", "down"),
+        Key("options.first", "home,g", "first", "first", "The first or the last choice."),
+        Key("options.last", "end,G", "last", "last"),
     ),
     "confirm": (
         Key("confirm.yes", "y", "answer(True)", "yes", "Do it."),

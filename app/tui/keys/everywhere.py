@@ -49,6 +49,13 @@ SCOPES: Mapping[str, tuple[Key, ...]] = {
     "screen": (
         Key("screen.next", "tab", "app.focus_next", "next pane", "Go to the next pane or the one before."),
         Key("screen.previous", "shift+tab", "app.focus_previous", "pane before"),
+        Key(
+            "screen.jump",
+            "semicolon",
+            "jump",
+            "jump",
+            "Show a letter on every row and a number on every pane; the next key goes there.",
+        ),
         Key("screen.copy", "ctrl+c,super+c", "screen.copy_text", "copy", "Copy the text that is selected."),
     ),
 }

@@ -44,6 +44,8 @@ SCOPES: Mapping[str, tuple[Key, ...]] = {
         Key("tests.filter", "slash", "filter", "filter", "Filter: words, tag:NAME, -not.", True, True),
         Key("tests.mark-shown", "a", "mark_shown", "mark all", "Mark every test that is shown."),
         Key("tests.unmark", "u", "unmark", "unmark", "Take all marks away; again, or after esc: undo that."),
+        Key("tests.fold", "left,h", "fold(True)", "fold group", "Fold the group, or open it."),
+        Key("tests.unfold", "right,l", "fold(False)", "open group"),
         Key("tests.fold-all", "left_square_bracket", "fold_all(True)", "fold", "Fold every group."),
         Key("tests.unfold-all", "right_square_bracket", "fold_all(False)", "unfold", "Unfold every group."),
         Key("tests.reload", "L", "reload", "reload", "Read the registry again from disk."),

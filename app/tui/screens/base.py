@@ -8,6 +8,7 @@ from textual import events
 from textual.binding import BindingType
 from textual.geometry import Size
 from textual.screen import Screen
+from textual.widget import Widget
 
 from app.tui import keymap
 from app.tui.faults import Contained, report
@@ -77,6 +78,34 @@ class VmScreen(Contained, Screen[None], inherit_bindings=False):
     def on_top(self) -> bool:
         """Whether it is seen and takes keys; safe to ask while places switch, when there may be none."""
         return self.app.screen_stack[-1:] == [self]
+
+    # jumping
+
+    def jump_panes(self) -> dict[int, Widget]:
+        """Return the panes that one can jump to, by their numbers."""
+        return {}
+
+    def focus_in(self, pane: Widget) -> None:
+        """Focus a pane."""
+        self.set_focus(pane)
+
+    def action_jump(self) -> None:
+        """Show a letter on every row and a digit on every pane; the next key goes there."""
+        from app.tui.screens.jump import Jump, Target
+        from app.tui.widgets.line_list import LineList
+
+        lists = [rows for rows in self.query(LineList) if rows.display and rows.region.area]
+        lettered = self.focused if self.focused in lists else next(iter(lists), None)
+
+        def chosen(target: Target | None) -> None:
+            if target is None:
+                return
+            pane, row = target
+            self.focus_in(pane)
+            if row is not None:
+                Jump.go_to_row(pane, row)
+
+        self.app.push_screen(Jump(self.jump_panes(), lettered), chosen)
 
     def why_not(self, action: str) -> str:
         """Say why an action cannot be done now; empty when it can.

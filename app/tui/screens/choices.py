@@ -32,12 +32,19 @@ class Choice:
     hint: str = ""
 
 
+class Options(Contained, OptionList):
+    """A list of choices; letters move in it as the arrows do."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("options")
+
+
 class Choose(Contained, ModalScreen[str | None]):
     """Asks which; the answer is a choice's id, or ``None``.
 
     Args:
         title: What is asked.
         choices: What there is.
+        current: Id of the choice to begin on; by default the first.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("choices")
@@ -46,9 +53,9 @@ class Choose(Contained, ModalScreen[str | None]):
     Choose OptionList:focus { border: none; }
     """
 
-    def __init__(self, title: str, choices: Sequence[Choice]) -> None:
+    def __init__(self, title: str, choices: Sequence[Choice], current: str = "") -> None:
         super().__init__()
-        self._title, self._choices = title, choices
+        self._title, self._choices, self._current = title, choices, current
 
     def compose(self) -> ComposeResult:
         """Make the list."""
@@ -57,7 +64,7 @@ class Choose(Contained, ModalScreen[str | None]):
         dim = self.app.theme_variables.get("vm-dim", "")
         with Vertical(classes="dialog"):
             yield Static(self._title, classes="dialog-title", markup=False)
-            yield OptionList(
+            yield Options(
                 *(
                     Option(
                         Text.assemble(
@@ -73,14 +80,19 @@ class Choose(Contained, ModalScreen[str | None]):
             yield Static("↑ ↓ enter · esc closes", classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
-        """Begin on the first."""
-        self.query_one(OptionList).focus()
+        """Begin on the current one."""
+        options = self.query_one(Options)
+        ids = [choice.id for choice in self._choices]
+        if self._current in ids:
+            options.highlighted = ids.index(self._current)
+        options.focus()
 
     def on_key(self, event: events.Key) -> None:
         """Choose by a letter."""
         for choice in self._choices:
             if choice.key and event.character == choice.key:
                 event.stop()
+                event.prevent_default()
                 self.dismiss(choice.id)
 
     @on(OptionList.OptionSelected)

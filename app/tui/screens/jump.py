@@ -24,7 +24,7 @@ class Jump(Contained, ModalScreen[Target | None]):
 
     Args:
         panes: What can be gone to, by their numbers.
-        focused: The pane whose rows get letters, if it is a list.
+        lettered: The list whose rows get letters.
     """
 
     DEFAULT_CSS = """
@@ -41,18 +41,18 @@ class Jump(Contained, ModalScreen[Target | None]):
     Jump > .jump-row { padding: 0; background: $accent; }
     """
 
-    def __init__(self, panes: Mapping[int, Widget], focused: Widget | None) -> None:
+    def __init__(self, panes: Mapping[int, Widget], lettered: Widget | None) -> None:
         super().__init__()
         self.targets: dict[str, Target] = {}
         self._labels: list[tuple[str, int, int, bool]] = []
         for number, pane in panes.items():
             self.targets[str(number)] = (pane, None)
             self._labels.append((str(number), pane.region.x + 1, pane.region.y, False))
-        if isinstance(focused, LineList):
-            top = focused.content_region
-            for letter, row in zip(LETTERS, focused.visible_rows(), strict=False):
-                self.targets[letter] = (focused, row)
-                y = top.y + focused.HEADED + row - focused.visible_rows().start
+        if isinstance(lettered, LineList):
+            top = lettered.content_region
+            for letter, row in zip(LETTERS, lettered.visible_rows(), strict=False):
+                self.targets[letter] = (lettered, row)
+                y = top.y + lettered.HEADED + row - lettered.visible_rows().start
                 self._labels.append((letter, top.x, y, True))
 
     def compose(self) -> ComposeResult:

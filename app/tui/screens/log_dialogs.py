@@ -21,6 +21,7 @@ from app.logs.marks import Mark, MarkKind
 from app.logs.writing import Form, export
 from app.tui import keymap
 from app.tui.faults import Contained
+from app.tui.screens.choices import Options
 from app.tui.widgets.log_view import LogView
 from backends.files import make_room
 
@@ -143,12 +144,6 @@ class ExportLog(Contained, ModalScreen[str]):
         self.dismiss("")
 
 
-class MarkOptions(Contained, OptionList):
-    """The list of marks."""
-
-    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("marks")
-
-
 class Marks(Contained, ModalScreen[Mark]):
     """Lists the marks of a log and returns the one that was chosen.
 
@@ -175,7 +170,7 @@ class Marks(Contained, ModalScreen[Mark]):
                 Option(Text(f"{MARK_SIGNS[mark.kind]} line {mark.line + 1:<8} {mark.label}", no_wrap=True))
                 for mark in self._marks
             ]
-            yield MarkOptions(*options)
+            yield Options(*options)
             yield Static("enter goes there · esc closes · ] and [ go on from there", classes="dialog-hint")
 
     def on_mount(self) -> None:

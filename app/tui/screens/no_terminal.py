@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.widgets import Static
 
+from app.setting_kinds import prefix_name
 from app.tui.screens.base import VmScreen
 from app.tui.widgets.key_footer import KeyFooter
 from app.tui.widgets.places_bar import PlacesBar
@@ -22,10 +23,11 @@ class NoTerminalScreen(VmScreen):
     def compose(self) -> ComposeResult:
         """Make the text."""
         yield PlacesBar("terminals")
+        prefix = prefix_name(self.workbench.terminals.prefix)
         yield Static(
             "No terminal is open.\n\n"
             "A on a machine (4), or on a test of a run (2) whose machine runs or was kept, opens terminals "
-            "in it. They stay open here while you look at other places: the prefix key and then a digit "
+            f"in it. They stay open here while you look at other places: {prefix} and then a digit "
             "leads there, 3 leads back.",
             classes="nothing",
             markup=False,

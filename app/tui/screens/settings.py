@@ -267,7 +267,7 @@ class SettingsScreen(PanedScreen):
         there = self._choices(setting)
         if there:
             choices = [Choice(c, c, hint="now" if c == shown.value else "") for c in there]
-            value = await self.app.push_screen_wait(Choose(setting.key, choices))
+            value = await self.app.push_screen_wait(Choose(setting.key, choices, shown.value))
         else:
             hint = f"{setting.about} · enter saves, esc leaves it"
             value = await self.app.push_screen_wait(Ask(setting.key, hint, value=shown.value))

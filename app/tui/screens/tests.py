@@ -417,6 +417,11 @@ class TestsScreen(FilteredScreen, ActingScreen, PanedScreen):
         self.rows_changed()
         self.notify(f"Ordered {self.rows.sort.value}.")
 
+    def action_fold(self, folded: bool) -> None:
+        """Fold or open the group under the cursor, or that of the test there."""
+        if self.focused is self.test_list:
+            self.test_list.fold(folded)
+
     def action_fold_all(self, folded: bool) -> None:
         """Fold or open every group."""
         keep = self.test_list.current_test

@@ -271,9 +271,9 @@ class LineList(StillScroll, can_focus=True):
         """Move the cursor by ``rows``."""
         self.cursor += rows
 
-    def action_page(self, pages: int) -> None:
+    def action_page(self, pages: float) -> None:
         """Move the cursor by ``pages`` of the view."""
-        self.cursor += pages * max(1, self.view.height - 1)
+        self.cursor += round(pages * max(2, self.view.height - 1))
 
     def action_first(self) -> None:
         """Move the cursor to the first row."""

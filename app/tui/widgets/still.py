@@ -30,6 +30,10 @@ class StillScroll(Contained, ScrollView, inherit_bindings=False):
 
     virtual_size: Reactive[Size] = reactive(Size(0, 0))
 
+    def action_half_page(self, direction: int) -> None:
+        """Scroll by half of the view: up (-1) or down (1)."""
+        self.scroll_relative(y=direction * max(1, self.size.height // 2), animate=False)
+
     def watch_virtual_size(self, size: Size) -> None:
         """Fit the scroll bar and where it stands."""
         if self.styles.auto_dimensions:

@@ -96,6 +96,20 @@ class TestList(LineList):
             self.set_count(len(self.rows.rows))
             self.post_message(self.Folded())
 
+    def fold(self, folded: bool) -> None:
+        """Fold the group under the cursor and go to it; or open it, and where it is open, go into it."""
+        above = (i for i in range(self.cursor, -1, -1) if isinstance(self.rows.rows[i], GroupRow))
+        index = next(above, None) if self.cursor < len(self.rows.rows) else None
+        group = self.rows.rows[index] if index is not None else None
+        if index is None or not isinstance(group, GroupRow):
+            return
+        if folded:
+            self.cursor = index
+        if (group.key in self.rows.folded) != folded:
+            self.toggle_fold()
+        elif not folded and self.cursor == index:
+            self.cursor += 1
+
     def clicked(self, index: int, x: int) -> bool:
         """Mark by a click on the marks' column, fold by a click on a group."""
         row = self.rows.rows[index]
