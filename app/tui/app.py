@@ -54,11 +54,14 @@ from app.tui.screens.base import VmScreen
 from app.tui.screens.tests import TestsScreen
 from app.tui.terminals import TerminalOptions
 from app.tui.test_rows import TestRows
+from app.tui.widgets.line_list import LineList
 from app.tui.widgets.places_bar import PlacesBar
 
 # What the first frame does not show is imported when it is needed: it would wait for it.
 if TYPE_CHECKING:
+    from textual.actions import ActionParseResult
     from textual.command import Provider
+    from textual.dom import DOMNode
 
     from app.engine.api import EngineApi
     from app.engine.past import LoggedRun
@@ -191,6 +194,11 @@ class Workbench(Contained, BaseApp):
         if self.feel is not None:
             self.feel.listen(driver)
         return driver
+
+    @property
+    def key_waits(self) -> bool:
+        """Whether a key that was just read waits for its paint."""
+        return super().key_waits and (self.feel is None or self.feel.waiting)
 
     def on_mount(self) -> None:
         """Take the person's keys and panes, and read the rest when something is on the screen."""
@@ -339,6 +347,17 @@ class Workbench(Contained, BaseApp):
             same |= old.title == fresh.title != "" and old.severity == fresh.severity == "information"
             if same or (old in shown[: 1 - TOASTS] and old in self._notifications):
                 self._unnotify(old, refresh=False)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Perform an action; what follows a cursor is shown first, for it may be what is acted on."""
+        if isinstance(self.screen, VmScreen) and not isinstance(default_namespace, LineList):
+            self.screen.catch_up()
+        return await super().run_action(action, default_namespace, namespaces)
 
     async def _check_bindings(self, key: str, priority: bool = False) -> bool:
         # A key that does nothing without a word looks broken.

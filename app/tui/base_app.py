@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from textual._compositor import Compositor
@@ -16,6 +17,9 @@ from app.tui.collecting import PERIOD, Collector
 from app.tui.driver import OuterDriver, known
 from app.tui.frugal import FrugalCompositor
 from app.tui.turns import ask_for_short_turns
+
+_SOON = 0.03
+"""Seconds within which a key is painted, if it is painted at all."""
 
 
 class BaseApp(App[int]):
@@ -33,6 +37,12 @@ class BaseApp(App[int]):
     def _collect(self) -> None:
         if self._collector is not None and isinstance(self._driver, OuterDriver):
             self._collector.look(self._driver.last_read)
+
+    @property
+    def key_waits(self) -> bool:
+        """Whether a key was read just now, which may not be painted yet."""
+        driver = self._driver
+        return isinstance(driver, OuterDriver) and time.monotonic() - driver.last_read < _SOON
 
     def on_unmount(self) -> None:
         """Leave the collector to itself."""

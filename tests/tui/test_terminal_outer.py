@@ -76,8 +76,10 @@ async def test_vim(tmp_path) -> None:
     (tmp_path / "text").write_text("".join(f"line {n}\n" for n in range(1, 200)))
     async with shown(tmp_path, "vim", "-u", "NONE", "-N", "text") as outer:
         await outer.until(lambda text: "line 23\n" in text and '"text"' in text, "the text")
-        outer.type("50GIhello \x1b")
-        await outer.until(lambda text: "hello line 50\n" in text and "INSERT" not in text, "what was typed")
+        outer.type("50GIhello ")
+        await outer.until(lambda text: "hello line 50\n" in text and "INSERT" in text, "what was typed")
+        outer.type("\x1b")
+        await outer.until(lambda text: "INSERT" not in text, "the end of the insertion")
         outer.type("othere\x1b:s/there/in one go/\r")
         await outer.until(lambda text: "\nin one go\n" in text, "what was typed at once")
         outer.resize(70, 40)
@@ -124,6 +126,7 @@ async def test_two_shells_side_by_side(tmp_path) -> None:
         await outer.until(lambda text: "host 2" in text, "a second pane")
         outer.type("stty size; echo right\r")
         await outer.until(lambda text: any(line[45:].startswith("right") for line in outer.lines), "its echo")
-        assert any(line[45:].startswith("24 45") for line in outer.lines)
+        # What is typed before the shell reads stands before its prompt.
+        assert any("24 45" in line[45:] for line in outer.lines)
         outer.type("\x07oecho left\r")
         await outer.until(lambda text: any(line.startswith("left ") for line in outer.lines), "the other's")

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Size
-from textual.screen import Screen
 from textual.widget import Widget
 
 from app.tui import keymap
 from app.tui.faults import Contained, report
 from app.tui.keys.key import PaneHelp
+from app.tui.screens.paced import PacedScreen
 
 if TYPE_CHECKING:
     from app.tui.app import Workbench
 
 
-class VmScreen(Contained, Screen[None], inherit_bindings=False):
+class VmScreen(Contained, PacedScreen, inherit_bindings=False):
     """A screen of the workbench.
 
     A subclass names itself, says what it is for and which scopes of the keymap it has; the help and the

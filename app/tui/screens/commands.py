@@ -166,7 +166,7 @@ class CommandsScreen(FilteredScreen):
 
     @on(LineList.Moved, "#commands")
     def _moved(self) -> None:
-        self._show_text()
+        self.follow(self._show_text)
 
     def _show_text(self) -> None:
         command = self.list.current

@@ -193,7 +193,7 @@ class DoctorScreen(PanedScreen):
 
     @on(LineList.Moved)
     def _moved(self) -> None:
-        self._show_remedy()
+        self.follow(self._show_remedy)
         self.refresh_bindings()
 
     def _show_remedy(self) -> None:

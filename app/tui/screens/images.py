@@ -189,7 +189,7 @@ class ImagesScreen(PolledScreen):
 
     @on(LineList.Moved, "#images")
     def _moved(self) -> None:
-        self._show_facts()
+        self.follow(self._show_facts)
         self.refresh_bindings()
 
     def _show_facts(self) -> None:

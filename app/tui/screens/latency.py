@@ -181,7 +181,7 @@ class LatencyScreen(PanedScreen):
 
     @on(LineList.Moved)
     def _moved(self) -> None:
-        self._show()
+        self.follow(self._show)
 
     def _show(self) -> None:
         target = self.query_one("#measured", TextPane)

@@ -280,9 +280,12 @@ class MachinesScreen(MachineActions, PanedScreen):
 
     @on(LineList.Moved, "#machines")
     def _moved(self) -> None:
+        self.follow(self._show_row)
+        self.refresh_bindings()
+
+    def _show_row(self) -> None:
         self._show_title()
         self._show_details()
-        self.refresh_bindings()
 
     @on(LineList.Chosen, "#machines")
     def _chosen(self) -> None:

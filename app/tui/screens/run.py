@@ -72,8 +72,6 @@ class RunScreen(RoomScreen, ActingScreen):
         self._console_words = ""
         self._offered: tuple[object, ...] = ()
         """What decides which actions are offered, as it was last."""
-        self._behind = False
-        """Whether another test was selected than the one whose steps and console are shown."""
 
     def compose(self) -> ComposeResult:
         """Make the panes."""
@@ -117,19 +115,19 @@ class RunScreen(RoomScreen, ActingScreen):
     @property
     def timeline(self) -> Timeline:
         """The steps of the selected test."""
-        self._catch_up()
+        self.catch_up()
         return self.query_one("#timeline", Timeline)
 
     @property
     def console(self) -> LogView:
         """The console of the selected test's machine."""
-        self._catch_up()
+        self.catch_up()
         return self.query_one("#console", LogView)
 
     @property
     def shown_log(self) -> LogView:
         """The console that keys are for."""
-        self._catch_up()
+        self.catch_up()
         return super().shown_log
 
     # what the app tells
@@ -195,16 +193,11 @@ class RunScreen(RoomScreen, ActingScreen):
 
     @on(LineList.Moved, "#run-tests")
     def _moved(self) -> None:
-        # The cursor's own line first: steps and console together take longer than a person should wait.
-        self._behind = True
-        self.call_after_refresh(self._catch_up)
+        self.follow(self._show_selected)
 
-    def _catch_up(self) -> None:
-        """Show the selected test, if another one was selected since that was done."""
-        if self._behind:
-            self._behind = False
-            self._show_test()
-            self._offer()
+    def _show_selected(self) -> None:
+        self._show_test()
+        self._offer()
 
     @on(LineList.Chosen, "#run-tests")
     def _chosen_test(self) -> None:

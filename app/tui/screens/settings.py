@@ -230,7 +230,7 @@ class SettingsScreen(PanedScreen):
 
     @on(LineList.Moved, "#settings")
     def _moved(self) -> None:
-        self._tell()
+        self.follow(self._tell)
         self.refresh_bindings()
 
     @on(LineList.Chosen, "#settings")

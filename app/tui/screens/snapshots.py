@@ -230,9 +230,12 @@ class SnapshotsScreen(SnapshotActions, PanedScreen):
 
     @on(LineList.Moved, "#snapshots")
     def _moved(self) -> None:
+        self.follow(self._show_row)
+        self.refresh_bindings()
+
+    def _show_row(self) -> None:
         self._show_title()
         self._show_details()
-        self.refresh_bindings()
 
     @on(LineList.Chosen, "#snapshots")
     def _chosen(self) -> None:

@@ -248,7 +248,7 @@ class TestsScreen(FilteredScreen, ActingScreen, PanedScreen):
 
     @on(LineList.Moved, "#tests")
     def _moved(self) -> None:
-        self._show_details()
+        self.follow(self._show_details)
         self._read_source()
 
     @work(group="source", exclusive=True, exit_on_error=False)
