@@ -3,8 +3,10 @@
 The workbench runs on a terminal of 160 by 45 cells over 1,000 tests, 50 machines and 10,000 past runs. Keys
 that move the cursor are typed at random intervals on each place; the gauge's own watcher stamps key event and
 written bytes. Then nothing is typed for a while: the longest that one step of the event loop took, in time
-and in the processor's time alone, says what a key would have waited for. Prints a line a place and one of
-JSON. Run it as ``python tests/bench/bench_screens.py``.
+and in the processor's time alone, says what a key would have waited for. The floor is a bare Textual app with
+one line of text that every key changes, on the same terminal and typed at likewise. A place is typed at again
+where the hypervisor took the processors meanwhile. Prints a line a place and one of JSON. Run it as
+``python tests/bench/bench_screens.py``.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from struct import pack
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from app.engine.latency.hostload import StolenTime
 from app.tui.places import titles
 
 ELSEWHERE = "terminals"
@@ -42,6 +45,10 @@ LONG = 0.002
 """Seconds from which a step of the event loop is noted."""
 LEAST = 0.03
 MOST = 0.12
+FLOOR = "floor"
+MOST_STOLEN = 0.01
+"""Part of the processors' time that the hypervisor may take while a place is typed at."""
+TRIES = 3
 
 
 def places() -> dict[str, str]:
@@ -98,6 +105,46 @@ def child(folder: Path, out: Path, tests: int, machines: int, runs: int) -> None
         out.write_text(json.dumps({"felt": felt, "blocks": blocks}))
 
 
+def bare(out: Path) -> None:
+    """Open a bare app with one line that every key changes, and write what was felt."""
+    from textual.app import App, ComposeResult
+    from textual.driver import Driver
+    from textual.events import Key
+    from textual.widgets import Static
+
+    from app.tui.feel import Feel
+
+    felt: list[tuple[str, float, float]] = []
+
+    class Noted(Feel):
+        def _feel(self, seconds: float) -> None:
+            felt.append((FLOOR, time.monotonic(), seconds * 1000))
+
+    class Bare(App[None]):
+        count = 0
+
+        def compose(self) -> ComposeResult:
+            yield Static("test-00000")
+
+        def _build_driver(
+            self, headless: bool, inline: bool, mouse: bool, size: tuple[int, int] | None
+        ) -> Driver:
+            driver = super()._build_driver(headless, inline, mouse, size)
+            Noted().listen(driver)
+            return driver
+
+        def on_key(self, event: Key) -> None:
+            if event.key == "q":
+                self.exit()
+            self.count += 1
+            self.query_one(Static).update(f"test-{self.count:05}", layout=False)
+
+    try:
+        Bare().run()
+    finally:
+        out.write_text(json.dumps({"felt": felt, "blocks": []}))
+
+
 def _watch_blocks(place: Callable[[], str], blocks: list[tuple[str, float, float, float, str]]) -> None:
     """Note each step of the event loop that takes long: where, when it ended, its time, CPU time, what."""
     run = asyncio.Handle._run
@@ -142,54 +189,109 @@ def _runs(root: Path, count: int) -> Path:
     return root
 
 
+class Terminal:
+    """A real terminal of 160 by 45 cells with this file in it, as a child that is typed at.
+
+    Args:
+        words: What the child is told.
+        seed: Of the random intervals.
+    """
+
+    def __init__(self, words: list[str], seed: int) -> None:
+        self._chance = random.Random(seed)
+        self.master, slave = pty.openpty()
+        ioctl(slave, termios.TIOCSWINSZ, pack("HHHH", 45, 160, 0, 0))
+        tty.setraw(self.master)
+        env = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(Path(__file__).parents[2])}
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, *words],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=env,
+            start_new_session=True,
+        )
+        os.close(slave)
+        _read_until(self.master, b"test-00000", 300.0)
+
+    def move(self, keys: int) -> Span:
+        """Move the cursor down and up, and again where the hypervisor took the processors meanwhile."""
+        tries = [self._move(keys)]
+        while tries[-1].stolen > MOST_STOLEN and len(tries) < TRIES:
+            tries.append(self._move(keys))
+        return min(tries, key=lambda span: span.stolen)
+
+    def _move(self, keys: int) -> Span:
+        used, began, stolen = _cpu(self.process.pid), time.monotonic(), StolenTime()
+        for n in range(keys):
+            os.write(self.master, b"\x1b[B" if n % 2 == 0 else b"\x1b[A")
+            _drain(self.master, self._chance.uniform(LEAST, MOST))
+        return Span(began, time.monotonic(), _cpu(self.process.pid) - used, stolen.part())
+
+    def end(self) -> None:
+        """Quit, and kill what does not."""
+        os.write(self.master, b"q")
+        end = time.monotonic() + 30
+        while self.process.poll() is None and time.monotonic() < end:
+            _drain(self.master, 0.1)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """When a place was typed at, in monotonic seconds, and what that took.
+
+    ``cpu`` are seconds of the processor, ``stolen`` the part that the hypervisor took of all processors'.
+    """
+
+    begin: float
+    end: float
+    cpu: float
+    stolen: float
+
+
 def drive(
     folder: Path, out: Path, keys: int, idle: float, counts: Mapping[str, int], seed: int
-) -> dict[str, tuple[float, float, float, float]]:
-    """Type on every place and let each be.
-
-    Returns:
-        By place when the keys began, when it was left alone from and to, and the CPU seconds of the keys.
-    """
-    spans: dict[str, tuple[float, float, float, float]] = {}
-    chance = random.Random(seed)
-    master, slave = pty.openpty()
-    ioctl(slave, termios.TIOCSWINSZ, pack("HHHH", 45, 160, 0, 0))
-    tty.setraw(master)
-    words = [sys.executable, __file__, "--child", str(folder), "--out", str(out)]
-    words += [str(part) for name, n in counts.items() for part in (f"--{name}", n)]
-    env = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(Path(__file__).parents[2])}
-    process = subprocess.Popen(
-        words, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True
-    )
-    os.close(slave)
+) -> dict[str, tuple[Span, float, float]]:
+    """Type on every place and let each be; return by place its keys, and when it was left alone."""
+    spans: dict[str, tuple[Span, float, float]] = {}
+    words = ["--child", str(folder), "--out", str(out)]
+    terminal = Terminal(words + [str(part) for name, n in counts.items() for part in (f"--{name}", n)], seed)
     try:
-        _read_until(master, b"test-00000", 300.0)
-        os.write(master, b"r")  # a run to look at
-        _quiet(master, 3.0)
+        os.write(terminal.master, b"r")  # a run to look at
+        _quiet(terminal.master, 3.0)
         for place, digit in places().items():
-            os.write(master, digit.encode())
-            _quiet(master, 3.0)
-            used, began = _cpu(process.pid), time.monotonic()
-            for n in range(keys):
-                os.write(master, b"\x1b[B" if n % 2 == 0 else b"\x1b[A")
-                _drain(master, chance.uniform(LEAST, MOST))
-            used = _cpu(process.pid) - used
-            _quiet(master, 1.0)
+            os.write(terminal.master, digit.encode())
+            _quiet(terminal.master, 3.0)
+            typed = terminal.move(keys)
+            _quiet(terminal.master, 1.0)
             begin = time.monotonic()
-            _drain(master, idle)
-            spans[place] = (began, begin, time.monotonic(), used)
-        os.write(master, b"1")
-        _quiet(master, 1.0)
-        os.write(master, b"q")
-        end = time.monotonic() + 30
-        while process.poll() is None and time.monotonic() < end:
-            _drain(master, 0.1)
+            _drain(terminal.master, idle)
+            spans[place] = typed, begin, time.monotonic()
+        os.write(terminal.master, b"1")
+        _quiet(terminal.master, 1.0)
+        terminal.end()
     finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        os.close(master)
+        terminal.close()
     return spans
+
+
+def floor(out: Path, keys: int, seed: int) -> Span:
+    """Type at the bare app."""
+    terminal = Terminal(["--bare", "--out", str(out)], seed)
+    try:
+        _quiet(terminal.master, 3.0)
+        typed = terminal.move(keys)
+        terminal.end()
+    finally:
+        terminal.close()
+    return typed
 
 
 def _cpu(pid: int) -> float:
@@ -236,29 +338,33 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
+    if chosen.bare:
+        bare(chosen.out)
+        return
     if chosen.child is not None:
         child(chosen.child, chosen.out, chosen.tests, chosen.machines, chosen.runs)
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         counts = {"tests": chosen.tests, "machines": chosen.machines, "runs": chosen.runs}
-        out = folder / "felt.json"
-        spans = drive(folder / "work", out, chosen.keys, chosen.idle, counts, chosen.seed)
-        noted = json.loads(out.read_text())
+        low = floor(folder / "floor.json", chosen.keys, chosen.seed)
+        spans = drive(folder / "work", folder / "felt.json", chosen.keys, chosen.idle, counts, chosen.seed)
+        noted = json.loads((folder / "felt.json").read_text())
         felt, blocks = noted["felt"], noted["blocks"]
+        felt += json.loads((folder / "floor.json").read_text())["felt"]
     figures = {}
-    for place in places():
-        began, begin, end, used = spans[place]
+    for place, (span, begin, end) in {FLOOR: (low, 0.0, 0.0), **spans}.items():
         here = [(at, ms) for where, at, ms in felt if where == place]
         # What leads there, or away, is no key of this place; the first one also made it.
-        taken = sorted(ms for at, ms in here if began <= at <= begin)
+        taken = sorted(ms for at, ms in here if span.begin <= at <= span.end)
         if not taken:
             continue
         p50, p99 = statistics.median(taken), taken[min(len(taken) - 1, int(len(taken) * 0.99))]
-        cpu = used / chosen.keys * 1000
-        typed = max((block[3] for block in blocks if began < block[1] < begin), default=0.0)
+        cpu = span.cpu / chosen.keys * 1000
+        typed = max((block[3] for block in blocks if span.begin < block[1] < span.end), default=0.0)
         idle = [block for block in blocks if begin < block[1] < end]
         longest = max(idle, key=lambda block: block[3], default=(place, 0.0, 0.0, 0.0, ""))
         figures[place] = {
@@ -270,11 +376,13 @@ def main() -> None:
             "cpu_per_key": cpu,
             "longest_step_cpu": typed,
             "idle_longest": longest[2:],
+            "stolen": span.stolen,
         }
         met = "met" if p99 < AIM else "missed"
         told = f"p50 {p50:6.2f} p99 {p99:6.2f} max {taken[-1]:6.2f} ms"
         told += f"  cpu {cpu:5.2f} ms a key, {typed:5.2f} at a stretch"
         told += f"  idle: {longest[2]:6.2f} ms at a stretch, {longest[3]:6.2f} of them cpu"
+        told += f"  stolen {span.stolen:.1%}"
         print(f"{place:<10} n {len(taken):>4}  {told}  {met}")
     print(json.dumps({"aim_p99_ms": AIM, "places": figures, "load": os.getloadavg()[0], **counts}))
 
