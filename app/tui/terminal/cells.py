@@ -54,7 +54,11 @@ class Row(list[Cell]):
     wrapped = False
     """Whether its text goes on in the next row."""
     short = False
-    """Whether it does so before its last column, in which a wide character had no room."""
+    """Whether it did so before its last column, in which a wide character had no room."""
+
+    def whole(self) -> int:
+        """Return how many of its cells are of a text that goes on in the next row."""
+        return len(self) - (self.short and self[-1].data == " ")
 
     def text(self) -> str:
         """Return its characters without the blanks at the end."""

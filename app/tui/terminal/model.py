@@ -132,7 +132,7 @@ class TerminalModel:
             begin = start.column if number == start.line else 0
             end = stop.column if number == stop.line else len(row)
             if row.short:
-                end = min(end, len(row) - 1)
+                end = min(end, row.whole())
             chosen = "".join([cell.data for cell in row[begin:end]])
             last = number == stop.line
             parts.append(chosen if row.wrapped and not last else chosen.rstrip(" "))

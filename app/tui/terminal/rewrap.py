@@ -91,7 +91,7 @@ def rewrap(rows: Sequence[Row | PackedRow], columns: int, x: int, y: int, *, fir
         while end + 1 < count and rows[end].wrapped:
             end += 1
         whole = [_row(each) for each in rows[at : end + 1]]
-        parts: list[Sequence[Cell]] = [each[:-1] if each.short else each for each in whole[:-1]]
+        parts: list[Sequence[Cell]] = [each[: each.whole()] if each.short else each for each in whole[:-1]]
         parts.append(whole[-1][: max(used(whole[-1]), x if end == y else 0)])
         counts = tuple([len(part) for part in parts])
         cells: list[Cell] = []

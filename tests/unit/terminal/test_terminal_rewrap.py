@@ -125,6 +125,15 @@ def test_a_line_whose_end_was_erased_goes_on_no_more() -> None:
     assert shown(model) == ["the top", "another", "", ""]
 
 
+def test_what_is_written_where_a_wide_character_had_no_room_stays() -> None:
+    model = TerminalModel(5, 3)
+    model.feed("漢字漢".encode())
+    assert model.text(Place(0, 0), Place(2, 0)) == "漢字漢\n"
+    model.feed("\x1b[1;4H漢".encode())
+    model.resize(12, 3)
+    assert shown(model)[0] == "漢 漢漢"
+
+
 def test_lines_of_the_alternate_screen_are_cut() -> None:
     model = TerminalModel(10, 3)
     model.feed(b"\x1b[?1049h0123456789abc")
