@@ -27,10 +27,12 @@ from app.engine.latency.hostload import HostLoad
 from app.settings import Settings
 from app.tui import keymap, places, signs, theme
 from app.tui.acting import Edit
+from app.tui.ahead import read_ahead
 from app.tui.base_app import BaseApp
 from app.tui.broken import Fault, fault_of
 from app.tui.clock import Clock
 from app.tui.doors import Doors
+from app.tui.driver import OuterDriver
 from app.tui.faults import Contained
 from app.tui.feel import Feel
 from app.tui.live_settings import LiveSettings
@@ -71,6 +73,8 @@ if TYPE_CHECKING:
 
 TOASTS = 3
 """Notices that are shown at the same time, at most."""
+_BEGUN = 0.5
+"""Seconds after the first paint in which the registry is read and the rest waits."""
 
 
 def _commands() -> type[Provider]:
@@ -216,6 +220,8 @@ class Workbench(Contained, BaseApp):
             self.runs.open_past(self.watching)
         else:
             self.greet()
+        if isinstance(self._driver, OuterDriver):
+            self.set_timer(_BEGUN, read_ahead)
 
     @work(group="house", exit_on_error=False)
     async def furnish(self) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 
 from textual.screen import Screen
 
@@ -18,7 +18,7 @@ class Place:
         short: The same where there is little room: five letters at most.
         key: The digit that leads to it.
         help: A sentence on what it is for.
-        make: Makes its first screen, when somebody goes there for the first time.
+        screen: Its first screen: a module of ``app.tui.screens``, a colon and a class.
     """
 
     id: str
@@ -26,76 +26,45 @@ class Place:
     short: str
     key: str
     help: str
-    make: Callable[[], Screen[None]]
+    screen: str
 
+    @property
+    def module(self) -> str:
+        """The module of its first screen, which the first paint does not wait for."""
+        return f"app.tui.screens.{self.screen.partition(':')[0]}"
 
-# The screens are imported when they are first visited: the first paint does not wait for them.
-
-
-def _run() -> Screen[None]:
-    from app.tui.screens.no_run import NoRunScreen
-
-    return NoRunScreen()
-
-
-def _terminals() -> Screen[None]:
-    from app.tui.screens.no_terminal import NoTerminalScreen
-
-    return NoTerminalScreen()
-
-
-def _settings() -> Screen[None]:
-    from app.tui.screens.settings import SettingsScreen
-
-    return SettingsScreen()
-
-
-def _machines() -> Screen[None]:
-    from app.tui.screens.machines import MachinesScreen
-
-    return MachinesScreen()
-
-
-def _snapshots() -> Screen[None]:
-    from app.tui.screens.snapshots import SnapshotsScreen
-
-    return SnapshotsScreen()
-
-
-def _runs() -> Screen[None]:
-    from app.tui.screens.runs import RunsScreen
-
-    return RunsScreen()
-
-
-def _images() -> Screen[None]:
-    from app.tui.screens.images import ImagesScreen
-
-    return ImagesScreen()
-
-
-def _doctor() -> Screen[None]:
-    from app.tui.screens.doctor import DoctorScreen
-
-    return DoctorScreen()
-
-
-def _latency() -> Screen[None]:
-    from app.tui.screens.latency import LatencyScreen
-
-    return LatencyScreen()
+    def make(self) -> Screen[None]:
+        """Make its first screen, when somebody goes there for the first time."""
+        made: Screen[None] = getattr(import_module(self.module), self.screen.partition(":")[2])()
+        return made
 
 
 PLACES: tuple[Place, ...] = (
-    Place("run", "Run", "Run", "2", "The run that goes on, or the last one.", _run),
-    Place("terminals", "Terminals", "Term", "3", "The terminals that are open.", _terminals),
-    Place("machines", "Machines", "Mach", "4", "All machines, whoever made them.", _machines),
-    Place("snapshots", "Snapshots", "Snap", "5", "Saved machines, by what they came from.", _snapshots),
-    Place("runs", "Runs", "Runs", "6", "Everything that ran on this host.", _runs),
-    Place("images", "Images", "Img", "7", "What machines boot.", _images),
-    Place("latency", "Latency", "Lat", "8", "What a key costs, measured.", _latency),
-    Place("doctor", "Doctor", "Doc", "9", "What this host can do, and what can be reclaimed.", _doctor),
-    Place("settings", "Settings", "Set", "0", "Every setting, and the keys.", _settings),
+    Place("run", "Run", "Run", "2", "The run that goes on, or the last one.", "no_run:NoRunScreen"),
+    Place(
+        "terminals", "Terminals", "Term", "3", "The terminals that are open.", "no_terminal:NoTerminalScreen"
+    ),
+    Place("machines", "Machines", "Mach", "4", "All machines, whoever made them.", "machines:MachinesScreen"),
+    Place(
+        "snapshots",
+        "Snapshots",
+        "Snap",
+        "5",
+        "Saved machines, by what they came from.",
+        "snapshots:SnapshotsScreen",
+    ),
+    Place("runs", "Runs", "Runs", "6", "Everything that ran on this host.", "runs:RunsScreen"),
+    Place("images", "Images", "Img", "7", "What machines boot.", "images:ImagesScreen"),
+    Place("latency", "Latency", "Lat", "8", "What a key costs, measured.", "latency:LatencyScreen"),
+    Place(
+        "doctor",
+        "Doctor",
+        "Doc",
+        "9",
+        "What this host can do, and what can be reclaimed.",
+        "doctor:DoctorScreen",
+    ),
+    Place("settings", "Settings", "Set", "0", "Every setting, and the keys.", "settings:SettingsScreen"),
 )
 """All places but the tests, which the app makes itself, in the order of their keys."""
 
