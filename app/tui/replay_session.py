@@ -35,6 +35,7 @@ class ReplaySession(RunSession):
         """Whether the whole log was read, so that time can be moved."""
         self._cut_off = False
         self._generation = 0
+        self._sought = 0.0
 
     @property
     def length(self) -> float:
@@ -45,6 +46,11 @@ class ReplaySession(RunSession):
     def at_end(self) -> bool:
         """Whether all of the run is shown."""
         return not self.events or self.state.seq >= self.events[-1].seq
+
+    @property
+    def at(self) -> float:
+        """The moment that is shown, in seconds since the run's first event; between two events, too."""
+        return max(self._sought, self.state.mono) if self.replayed else self.state.mono
 
     @property
     def read_only(self) -> bool:
@@ -59,7 +65,7 @@ class ReplaySession(RunSession):
     @property
     def moment(self) -> float | None:
         """The moment that is shown, in seconds since the epoch; ``None`` for the end of all."""
-        return self.state.started_time + self.state.mono if self.replayed else None
+        return self.state.started_time + self.at if self.replayed else None
 
     def console_of(self, test: TestState) -> Path | None:
         """Return where the console of a test's machine is logged; at a past moment it is put away already."""
@@ -79,11 +85,11 @@ class ReplaySession(RunSession):
 
     def now(self) -> float:
         """Return the moment that is shown; while the run goes on, the present."""
-        return self.state.mono if self.over else super().now()
+        return self.at if self.over else super().now()
 
     def elapsed(self) -> float:
         """Return how long the run had taken at the moment that is shown."""
-        return self.state.mono if self.over and not self.at_end else super().elapsed()
+        return self.at if self.over and not self.at_end else super().elapsed()
 
     async def follow(self, changed: Callable[[], None]) -> None:
         """Take in the log until the run ends or its process is gone."""
@@ -125,6 +131,7 @@ class ReplaySession(RunSession):
                 if mine != self._generation:
                     return False
         self.state = state
+        self._sought = moment
         self.gone = self._cut_off and self.at_end
         return True
 
@@ -132,5 +139,5 @@ class ReplaySession(RunSession):
         """Return the moment of the event before or after the one shown; output alone is no event here."""
         told = [s for s in self.events if not isinstance(s.event, StepOutput)]
         if direction > 0:
-            return next((s.mono for s in told if s.mono > self.state.mono), self.length)
-        return next((s.mono for s in reversed(told) if s.mono < self.state.mono), 0.0)
+            return next((s.mono for s in told if s.mono > self.at), self.length)
+        return next((s.mono for s in reversed(told) if s.mono < self.at), 0.0)

@@ -247,6 +247,22 @@ async def test_what_another_vmbench_uses_is_walked_into_and_looked_at_only(tmp_p
         )
 
 
+async def test_what_is_kept_no_longer_runs_no_test() -> None:
+    mine = demo_machines.machine("calm-otter", kept="", used_by=0)
+    test = demo_machines.machine("tidy-wren", kept="", used_by=0)
+    mine = replace(mine, record=replace(mine.record, run=""))
+    async with machines_place([mine, test]) as (app, _, pilot, screen):
+        rows = ["".join(cell.text for cell in screen.machine_list.draw_row(n, 100)) for n in (0, 1)]
+        assert "till quit" in rows[0] and "this run" in rows[1]
+        assert screen._beside() == ""
+        for runs_test in (False, True):
+            await pilot.press("d")
+            await dialog(app, pilot, Confirm)
+            assert ("A test is running" in app.screen._loss) is runs_test
+            await pilot.press("escape", "down")
+            await until(pilot, lambda: app.screen is screen)
+
+
 async def test_a_new_machine_is_asked_for_and_selected() -> None:
     async with machines_place() as (app, api, pilot, screen):
         await pilot.press("n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 from junitparser import JUnitXml
 from textual.widgets import Input
@@ -121,6 +122,18 @@ async def test_a_past_run_opens_as_a_live_one_and_its_time_moves(tmp_path) -> No
         await pilot.press("right", "right")
         await until(pilot, lambda: screen.past.state.mono > 0.0)
         await pilot.press("shift+right")
+        # Time goes on where nothing happens, too: by seconds, and by playing.
+        gap, begin = max((late.mono - soon.mono, soon.mono) for soon, late in pairwise(screen.past.events))
+        assert gap > 1
+        screen.seek(begin)
+        await until(pilot, lambda: screen.past.at == begin)
+        await pilot.press("shift+right")
+        await until(pilot, lambda: screen.past.at == begin + 1)
+        assert screen.past.state.mono == begin
+        await pilot.press("space")
+        await until(pilot, lambda: screen.past.at > begin + gap)
+        await pilot.press("space", "shift+home")
+        await until(pilot, lambda: screen.past.at == 0.0)
         before = screen.past.state.mono
         await pilot.click(slider, offset=(80, 0))
         await until(pilot, lambda: screen.past.state.mono > before + 1)

@@ -116,7 +116,7 @@ class MachineActions(WorkScreen):
     def _beside(self) -> str:
         """Say who is at work in the machine under the cursor; empty where nobody is."""
         view = self.machine_list.current
-        if view is None or view.used_by is None:
+        if view is None or view.used_by is None or (view.ours and not view.record.run):
             return ""
         return view.record.label or ("A test" if view.ours else f"Another vmbench (pid {view.used_by})")
 
@@ -160,7 +160,7 @@ class MachineActions(WorkScreen):
             return
         names = [view.id for view in views]
         told = loss(views)
-        testing = [view.id for view in views if view.used_by is not None]
+        testing = [view.id for view in views if view.used_by is not None and view.record.run]
         if testing:
             told += f" A test is running in {listed(testing)} and will end with an error."
 

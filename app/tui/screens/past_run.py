@@ -112,7 +112,7 @@ class PastRunScreen(RunScreen):
 
     def _play(self) -> None:
         if self.playing and self.on_top:
-            moment = self.past.state.mono + FRAME * self.speed
+            moment = self.past.at + FRAME * self.speed
             if moment >= self.past.length:
                 self.playing = False
             self.seek(moment)
@@ -137,7 +137,7 @@ class PastRunScreen(RunScreen):
     def action_seconds(self, seconds: float) -> None:
         """Go some seconds back or on."""
         self.playing = False
-        self.seek(self.past.state.mono + seconds)
+        self.seek(self.past.at + seconds)
 
     def action_ends(self, end: bool) -> None:
         """Go to the run's beginning or its end."""

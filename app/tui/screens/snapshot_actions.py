@@ -265,14 +265,17 @@ class SnapshotActions(WorkScreen):
             )
         machines = [machine for name in names for machine in self.lineage.forks.get(name, ())]
         children = [child for name in names for child in came_of(name, self.lineage.snapshots)]
+        left = [child for child in children if child not in names]
         stay = [
             signs.counted(len(found), word)
-            for found, word in ((machines, "machine"), ([c for c in children if c not in names], "snapshot"))
+            for found, word in ((machines, "machine"), (left, "snapshot"))
             if found
         ]
         if stay:
+            alone = len(machines) + len(left) == 1
             told += (
-                f" {' and '.join(stay)} that came of {'it' if len(names) == 1 else 'them'} stay as they are."
+                f" {' and '.join(stay)} that came of {'it' if len(names) == 1 else 'them'} "
+                f"{'stays as it is' if alone else 'stay as they are'}."
             )
         return told
 

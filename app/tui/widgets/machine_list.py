@@ -11,6 +11,7 @@ from app.tui.clock import Clock
 from app.tui.keys.key import PaneHelp
 from app.tui.narrowing import fits
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
+from backends.base import MachineState
 
 if TYPE_CHECKING:
     from app.engine.usage import Usage
@@ -22,7 +23,10 @@ def owner(view: MachineView) -> str:
     """Return in a word or two who has a machine."""
     wish = {True: "+keep", False: "-keep", None: ""}[view.wish]
     if view.used_by is not None and view.ours:
-        return (f"run {wish}" if wish else "this run") if view.record.run else "being made"
+        if view.record.run:
+            return f"run {wish}" if wish else "this run"
+        # What is kept no longer ends with the vmbench that made it.
+        return "being made" if view.state in (MachineState.CREATED, MachineState.STARTING) else "till quit"
     if view.used_by is not None:
         return f"{view.used_by} {wish}" if wish else f"pid {view.used_by}"
     return "kept" if view.record.keep else "nobody"

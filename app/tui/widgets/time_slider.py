@@ -48,7 +48,7 @@ class TimeSlider(Contained, Static):
         if not session.over or session.length <= 0:
             return
         colours = self.app.theme_variables
-        moment = session.state.mono
+        moment = session.at
         head = f"{'▶' if playing else '■'} {signs.clock(moment)} "
         tail = f" {signs.clock(session.length)}  {speed:g}x  space plays, ← → move"
         width = self.app.size.width - 2
