@@ -366,6 +366,22 @@ async def test_cancelling_a_test_asks_first(tmp_path) -> None:
         assert app.session.state.tests[name].outcome is Outcome.SKIPPED
 
 
+@pytest.mark.parametrize("key", ["c", "C"])
+async def test_a_question_about_what_ended_meanwhile_is_taken_back(tmp_path, key) -> None:
+    async with opened(tmp_path) as (app, engine, pilot, _):
+        await pilot.press("R")
+        run = await started(app, engine, pilot)
+        run.release_until(lambda e: isinstance(e, TestStarted))
+        await caught_up(app, pilot)
+        screen = app.screen
+        await pilot.press(key)
+        assert isinstance(app.screen, Confirm)
+        run.release()
+        await until(pilot, lambda: app.screen is screen and not app.session.active)
+        assert run.cancelled == []
+        assert any(n.message.startswith("It ended meanwhile") for n in app._notifications)
+
+
 @pytest.mark.parametrize("key", ["C", "ctrl+x"])
 async def test_cancelling_a_run_asks_first(tmp_path, key) -> None:
     async with opened(tmp_path) as (app, engine, pilot, heard):

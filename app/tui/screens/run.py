@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -70,6 +70,8 @@ class RunScreen(RoomScreen, ActingScreen):
         super().__init__()
         self.session = session
         self._console_words = ""
+        self._question: tuple[Confirm, Callable[[], bool]] | None = None
+        """What is asked about something that goes on, and whether it still does."""
         self._offered: tuple[object, ...] = ()
         """What decides which actions are offered, as it was last."""
 
@@ -143,6 +145,7 @@ class RunScreen(RoomScreen, ActingScreen):
         self._show_test()
         self.room_changed()
         self._offer()
+        self._withdraw()
 
     def _offer(self) -> None:
         """Offer what can be done now, where that is something else than before."""
@@ -242,7 +245,7 @@ class RunScreen(RoomScreen, ActingScreen):
                 self.run_changed()
 
         question = Confirm(f"Cancel {name}?", loss, yes="Cancel the test", no="Let it run")
-        self.app.push_screen(question, answered)
+        self._ask(question, lambda: self.session.active and test.result is None, answered)
 
     def action_cancel_run(self) -> None:
         """Cancel the run, after a question."""
@@ -259,9 +262,28 @@ class RunScreen(RoomScreen, ActingScreen):
                 self.run_changed()
 
         loss = f"{signs.counted(left, 'test')} will not finish; {machines} at work and all in them are lost."
-        self.app.push_screen(
-            Confirm("Cancel the whole run?", loss, yes="Cancel the run", no="Let it run"), answered
-        )
+        question = Confirm("Cancel the whole run?", loss, yes="Cancel the run", no="Let it run")
+        self._ask(question, lambda: self.session.active, answered)
+
+    def _ask(
+        self, question: Confirm, going: Callable[[], bool], answered: Callable[[bool | None], None]
+    ) -> None:
+        """Ask something as long as what it is about goes on."""
+        self._question = (question, going)
+        self.app.push_screen(question, answered)
+
+    def _withdraw(self) -> None:
+        """Take a question back whose subject ended meanwhile."""
+        if self._question is None:
+            return
+        question, going = self._question
+        if not question.is_current:
+            # It was answered, or something is over it; then it is looked at again.
+            self._question = self._question if question.is_attached else None
+        elif not going():
+            self._question = None
+            question.dismiss(None)
+            self.notify("It ended meanwhile; nothing was cancelled.")
 
     def action_run_failed(self) -> None:
         """Run again what failed."""
