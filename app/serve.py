@@ -22,6 +22,20 @@ _POLICY = (
     "img-src 'self' data:; connect-src 'self' ws://127.0.0.1:*"
 )
 
+# Textual's page takes keys only once somebody clicked into it, and its workbench would go on as long as the
+# browser keeps a page that was left, for the case that somebody goes back to it.
+_SCRIPT = """<script>
+  function focusTerminal() {
+    const keys = document.querySelector(".xterm-helper-textarea");
+    if (keys) keys.focus(); else setTimeout(focusTerminal, 50);
+  }
+  addEventListener("load", focusTerminal);
+  addEventListener("focus", focusTerminal);
+  addEventListener("unload", () => {});
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+</script>
+"""
+
 
 class TokenServer(Server):
     """Serves one command's app to whoever knows the token.
@@ -68,6 +82,9 @@ class TokenServer(Server):
         response = await handler(request)
         if not response.prepared:
             response.headers["Content-Security-Policy"] = _POLICY
+            if isinstance(response, web.Response) and response.content_type == "text/html" and response.text:
+                response.headers["Cache-Control"] = "no-store"
+                response.text = response.text.replace("</body>", f"{_SCRIPT}</body>")
         return response
 
     async def on_startup(self, app: web.Application) -> None:
