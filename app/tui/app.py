@@ -29,7 +29,7 @@ from app.tui import keymap, places, signs, theme
 from app.tui.acting import Edit
 from app.tui.ahead import read_ahead
 from app.tui.base_app import BaseApp
-from app.tui.broken import Fault, fault_of
+from app.tui.broken import Fault, fault_of, keeps_all_from_being_painted
 from app.tui.clock import Clock
 from app.tui.doors import Doors
 from app.tui.driver import OuterDriver
@@ -466,7 +466,8 @@ class Workbench(Contained, BaseApp):
     def _handle_exception(self, error: Exception) -> None:
         """Go on, where Textual would end, if there is something to go on with."""
         pump = active_message_pump.get(None)
-        if not self.screen_stack or not self._running or self._exit:
+        over = not self.screen_stack or not self._running or self._exit
+        if over or keeps_all_from_being_painted(error):
             super()._handle_exception(error)
         elif isinstance(pump, Widget) and getattr(pump, "composing", False):
             self.broke(pump, Fault(error, made=False))

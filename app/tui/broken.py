@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -55,14 +56,18 @@ def broken_on(screen: Screen[object]) -> list[Widget]:
 
 def follows(error: BaseException) -> bool:
     """Return whether an error was raised in a pane that was never made whole, and is no news."""
-    trace = error.__traceback__
-    while trace is not None:
-        owner = trace.tb_frame.f_locals.get("self")
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        owner = frame.f_locals.get("self")
         fault = _FAULTS.get(owner) if isinstance(owner, Widget) else None
         if fault is not None and not fault.made:
             return True
-        trace = trace.tb_next
     return False
+
+
+def keeps_all_from_being_painted(error: BaseException) -> bool:
+    """Return whether an error is none of a pane's but of what puts the screen together or writes it."""
+    names = {frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)}
+    return not names.isdisjoint(("_compositor_refresh", "_display"))
 
 
 async def try_again(widget: Widget) -> Fault | None:
