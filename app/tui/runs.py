@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FRAME = 1 / 15
 """Seconds between two redraws of a run, at least."""
+NOTICES = 3
+"""What a run says of itself that is shown at once, at most."""
 
 
 class Runs:
@@ -169,9 +171,13 @@ class Runs:
     def _tell_notices(self, session: RunSession) -> None:
         """Show what a person should know of the run, once."""
         notices = session.state.notices
-        for notice in notices[self._told :]:
+        fresh = notices[self._told :]
+        for notice in fresh:
             if notice.level == "warning":
                 self._app.notify(notice.message, title="Run", severity="warning", timeout=10, markup=False)
+        if told := [notice.message for notice in fresh if notice.level == "info"]:
+            more = [f"… and {len(told) - NOTICES} more"] if len(told) > NOTICES else []
+            self._app.notify("\n".join([*told[:NOTICES], *more]), title="Run", markup=False)
         self._told = len(notices)
 
     def ended(self, message: RunEnded) -> None:

@@ -202,7 +202,7 @@ async def test_several_are_removed_after_saying_what_is_lost() -> None:
         assert screen.machine_list.marked == {"calm-otter", "tidy-wren"}
         await pilot.press("d")
         await dialog(app, pilot, Confirm)
-        assert "2 of them run" in app.screen._loss and "Snapshots of it stay" in app.screen._loss
+        assert "2 of them run" in app.screen._loss and "Snapshots of them stay" in app.screen._loss
         await pilot.press("y")
         await until(pilot, lambda: screen.machine_list.count == 5)
         await settled(app, pilot)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from textual.command import CommandList, CommandPalette
 from textual.widgets import Input
 
-from app.engine.events import MachinePhase, Phase, ShakeFinished
+from app.engine.events import MachinePhase, Notice, Phase, ShakeFinished
 from app.engine.usage import Usage
 from app.tui import demo
 from app.tui.app import Workbench
@@ -352,3 +352,18 @@ async def test_the_palette_begins_with_what_can_be_done_here(tmp_path) -> None:
         # What is typed is looked for in what an action is for, too.
         await pilot.press(*"junit")
         await until(pilot, lambda: names()[:1] == ["Report (X)"])
+
+
+async def test_a_run_tells_why_tests_run_whole(tmp_path) -> None:
+    record = demo.record(tmp_path)
+    said = [f"test-{n} runs whole: it has no set-up" for n in range(5)]
+    notices = [dataclasses.replace(record[0], event=Notice(level="info", message=text)) for text in said]
+    record = [dataclasses.replace(s, seq=n) for n, s in enumerate([record[0], *notices, *record[1:]], 1)]
+    engine = ReplayEngine(
+        demo.registry(), results=demo.results(), record=record, folder=tmp_path, released=len(said) + 1
+    )
+    app = Workbench(engine, clock=Clock(mono=lambda: 1000.0, wall=lambda: demo.EPOCH))
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.rows.registry is not None)
+        await pilot.press("down", "W")
+        await until(pilot, lambda: "\n".join([*said[:3], "… and 2 more"]) in told(app))

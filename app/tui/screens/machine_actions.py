@@ -307,6 +307,8 @@ class MachineActions(WorkScreen):
             running = ""
             if up:
                 running = "It runs. " if len(views) == 1 else f"{up} of them {'runs' if up == 1 else 'run'}. "
+            if len(views) > 1:
+                return f"{running}Their memory, disks and consoles are deleted. Snapshots of them stay."
             return f"{running}Memory, disk and console are deleted. Snapshots of it stay."
 
         self._ask_each(
