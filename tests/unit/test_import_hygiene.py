@@ -127,6 +127,7 @@ def test_nothing_is_imported_that_the_first_frame_does_not_show(tmp_path: Path) 
     assert not found & {"app.engine.machines", "app.engine.latency.lab", "backends.store"}
     assert {name for name in found if name.startswith("app.tui.screens.")} == {
         "app.tui.screens.base",
+        "app.tui.screens.paced",
         "app.tui.screens.filtered",
         "app.tui.screens.tests",
     }
