@@ -17,6 +17,7 @@ import dataclasses
 import gc
 import json
 import os
+import platform
 import pty
 import random
 import select
@@ -328,6 +329,68 @@ def _quiet(master: int, seconds: float) -> None:
         _drain(master, 0.25)
 
 
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What one place came to; milliseconds.
+
+    ``opening`` is the key that led there first, ``cpu`` the processor's time a key, ``step`` and ``idle``
+    that of the longest step of the event loop while typed at and while left alone, ``stolen`` a part of 1.
+    """
+
+    place: str
+    n: int
+    p50: float
+    p99: float
+    slowest: float
+    opening: float
+    cpu: float
+    step: float
+    idle: float
+    stolen: float
+
+    @property
+    def line(self) -> str:
+        """The row for people."""
+        told = f"p50 {self.p50:6.2f} p99 {self.p99:6.2f} max {self.slowest:6.2f} ms"
+        told += f"  opened in {self.opening:5.1f}  cpu {self.cpu:5.2f} ms a key, {self.step:5.2f} at a stretch, {self.idle:5.2f} idle"
+        return f"{self.place:<10} n {self.n:>4}  {told}  stolen {self.stolen:.1%}  {self.met}"
+
+    @property
+    def met(self) -> str:
+        """Whether the aim is reached."""
+        return "reached" if self.p99 < AIM else "missed"
+
+
+def page(rows: list[Row], counts: Mapping[str, int]) -> str:
+    """Return the figures as Markdown."""
+    words = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    system = f"{os.cpu_count()} processors, {platform.system()} {platform.release()}"
+    lines = [
+        "# Key to paint on every place, measured",
+        "",
+        "Written by `python tests/bench/bench_screens.py --page FILE`. Milliseconds from the reading of a",
+        "key that moves the cursor to the bytes that show it, on a terminal of 160 by 45 cells. There are",
+        f"{words}. The floor is a bare Textual app with one line that every key changes.",
+        f"Keys come {LEAST * 1000:.0f} to {MOST * 1000:.0f} ms after each other. *opened* is the key that led",
+        "to a place for the first time, *step* the processor's time of the longest step of the event loop,",
+        "which a key may have to wait for. A place beside which the hypervisor took more than",
+        f"{MOST_STOLEN:.0%} of the processors is typed at up to {TRIES} times; what it took least of counts.",
+        "",
+        f"{system}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}, load average "
+        f"{os.getloadavg()[0]:.1f}.",
+        "",
+        "| ms | n | p50 | p99 | max | opened | CPU a key | step | stolen |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        cells = [row.p50, row.p99, row.slowest, row.opening, row.cpu, row.step]
+        told = " | ".join(f"{cell:.1f}" for cell in cells)
+        lines.append(f"| {row.place} | {row.n} | {told} | {row.stolen:.1%} |")
+    missed = [row.place for row in rows if row.p99 >= AIM and row.place != FLOOR]
+    verdict = f"missed by {', '.join(missed)}" if missed else "**reached** on every place"
+    return "\n".join([*lines, "", f"Aim: p99 below {AIM:.0f} ms: {verdict}.", ""])
+
+
 def main() -> None:
     """Open it, type, and tell."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -337,6 +400,7 @@ def main() -> None:
     parser.add_argument("--machines", type=int, default=50)
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--page", type=Path, help="write the figures there as Markdown")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
@@ -355,36 +419,30 @@ def main() -> None:
         noted = json.loads((folder / "felt.json").read_text())
         felt, blocks = noted["felt"], noted["blocks"]
         felt += json.loads((folder / "floor.json").read_text())["felt"]
-    figures = {}
+    rows = []
     for place, (span, begin, end) in {FLOOR: (low, 0.0, 0.0), **spans}.items():
         here = [(at, ms) for where, at, ms in felt if where == place]
-        # What leads there, or away, is no key of this place; the first one also made it.
+        # What leads there, or away, is no key of this place.
         taken = sorted(ms for at, ms in here if span.begin <= at <= span.end)
-        if not taken:
-            continue
-        p50, p99 = statistics.median(taken), taken[min(len(taken) - 1, int(len(taken) * 0.99))]
-        cpu = span.cpu / chosen.keys * 1000
-        typed = max((block[3] for block in blocks if span.begin < block[1] < span.end), default=0.0)
-        idle = [block for block in blocks if begin < block[1] < end]
-        longest = max(idle, key=lambda block: block[3], default=(place, 0.0, 0.0, 0.0, ""))
-        figures[place] = {
-            "n": len(taken),
-            "p50": p50,
-            "p99": p99,
-            "max": taken[-1],
-            "opening": here[0][1],
-            "cpu_per_key": cpu,
-            "longest_step_cpu": typed,
-            "idle_longest": longest[2:],
-            "stolen": span.stolen,
-        }
-        met = "met" if p99 < AIM else "missed"
-        told = f"p50 {p50:6.2f} p99 {p99:6.2f} max {taken[-1]:6.2f} ms"
-        told += f"  cpu {cpu:5.2f} ms a key, {typed:5.2f} at a stretch"
-        told += f"  idle: {longest[2]:6.2f} ms at a stretch, {longest[3]:6.2f} of them cpu"
-        told += f"  stolen {span.stolen:.1%}"
-        print(f"{place:<10} n {len(taken):>4}  {told}  {met}")
-    print(json.dumps({"aim_p99_ms": AIM, "places": figures, "load": os.getloadavg()[0], **counts}))
+        typed = [block[3] for block in blocks if span.begin < block[1] < span.end]
+        idle = [block[3] for block in blocks if begin < block[1] < end]
+        row = Row(
+            place,
+            n=len(taken),
+            p50=statistics.median(taken),
+            p99=taken[min(len(taken) - 1, int(len(taken) * 0.99))],
+            slowest=taken[-1],
+            opening=here[0][1],
+            cpu=span.cpu / chosen.keys * 1000,
+            step=max(typed, default=0.0),
+            idle=max(idle, default=0.0),
+            stolen=span.stolen,
+        )
+        rows.append(row)
+        print(row.line)
+    print(json.dumps({"aim_p99_ms": AIM, "places": [dataclasses.asdict(row) for row in rows], **counts}))
+    if chosen.page is not None:
+        chosen.page.write_text(page(rows, counts))
 
 
 if __name__ == "__main__":
