@@ -352,7 +352,8 @@ class Row:
     def line(self) -> str:
         """The row for people."""
         told = f"p50 {self.p50:6.2f} p99 {self.p99:6.2f} max {self.slowest:6.2f} ms"
-        told += f"  opened in {self.opening:5.1f}  cpu {self.cpu:5.2f} ms a key, {self.step:5.2f} at a stretch, {self.idle:5.2f} idle"
+        told += f"  opened in {self.opening:5.1f}  cpu {self.cpu:5.2f} ms a key"
+        told += f", {self.step:5.2f} at a stretch, {self.idle:5.2f} idle"
         return f"{self.place:<10} n {self.n:>4}  {told}  stolen {self.stolen:.1%}  {self.met}"
 
     @property
@@ -371,8 +372,8 @@ def page(rows: list[Row], counts: Mapping[str, int]) -> str:
         "Written by `python tests/bench/bench_screens.py --page FILE`. Milliseconds from the reading of a",
         "key that moves the cursor to the bytes that show it, on a terminal of 160 by 45 cells. There are",
         f"{words}. The floor is a bare Textual app with one line that every key changes.",
-        f"Keys come {LEAST * 1000:.0f} to {MOST * 1000:.0f} ms after each other. *opened* is the key that led",
-        "to a place for the first time, *step* the processor's time of the longest step of the event loop,",
+        f"Keys come {LEAST * 1000:.0f} to {MOST * 1000:.0f} ms after each other. *opened* is the key that",
+        "led to a place for the first time, *step* the processor's time of the longest step of the loop,",
         "which a key may have to wait for. A place beside which the hypervisor took more than",
         f"{MOST_STOLEN:.0%} of the processors is typed at up to {TRIES} times; what it took least of counts.",
         "",
