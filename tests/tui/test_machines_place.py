@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from rich.cells import cell_len
-from textual.widgets import Input, Static
+from textual.widgets import Input, OptionList, Static
 
 from app.tui import demo, demo_machines
 from app.tui.app import Workbench
@@ -130,7 +130,9 @@ async def test_reboots_keep_or_discard_the_disk() -> None:
     async with machines_place() as (app, api, pilot, _):
         await pilot.press("R")
         await dialog(app, pilot, Choose)
-        await pilot.press("k")
+        await pilot.press("j", "k")
+        assert app.screen.query_one(OptionList).highlighted == 0, "k moves and chooses nothing"
+        await pilot.press("w")
         await until(pilot, lambda: ("reboot", "calm-otter", False) in api.calls)
         await settled(app, pilot)
         await pilot.press("R")

@@ -68,7 +68,7 @@ SCOPES: Mapping[str, tuple[Key, ...]] = {
         Key("log.down", "down,j", "scroll_down", "down"),
         Key("log.left", "left,h", "scroll_sideways(-8)", "left", "Scroll sideways; long lines stay whole."),
         Key("log.right", "right,l", "scroll_sideways(8)", "right"),
-        Key("log.page-up", "pageup,ctrl+b", "page_up", "page up"),
+        Key("log.page-up", "pageup,ctrl+b", "page_up", "page up", "A page up or down."),
         Key("log.page-down", "pagedown,ctrl+f", "page_down", "page down"),
         Key("log.half-up", "ctrl+u", "half_page(-1)", "half up", "Half a page up or down."),
         Key("log.half-down", "ctrl+d", "half_page(1)", "half down"),

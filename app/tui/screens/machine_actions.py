@@ -242,7 +242,7 @@ class MachineActions(WorkScreen):
                 self.app.push_screen(Confirm(question, loss, yes="Discard", no="Leave"), sure)
 
         choices = [
-            Choice("keep", "Keep its disk", "k", "memory is lost"),
+            Choice("keep", "With its disk kept", "w", "memory is lost"),  # k moves up among choices
             Choice("discard", "Discard its disk", "d", "as it was when it was made"),
         ]
         self.app.push_screen(Choose(f"Reboot {name}", choices), chosen)

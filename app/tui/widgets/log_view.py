@@ -67,7 +67,9 @@ class LogView(StillScroll, can_focus=True):
     """
 
     PANE_HELP: ClassVar[PaneHelp] = PaneHelp(
-        "a log", "Lines as they are printed; the end is followed until you scroll. Drag selects.", "log"
+        "a console, or a log",
+        "Lines as they are printed; the end is followed until you scroll. Drag selects.",
+        "log",
     )
 
     BINDINGS: ClassVar[list[BindingType]] = keymap.bindings("log")
