@@ -12,7 +12,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.widget import AwaitMount
 
-from app.tui import clipboard
+from app.tui import clipboard, theme
 from app.tui.collecting import PERIOD, Collector
 from app.tui.driver import OuterDriver, known
 from app.tui.frugal import FrugalCompositor
@@ -73,6 +73,10 @@ class BaseApp(App[int]):
         if type(found._compositor) is Compositor:
             found._compositor = FrugalCompositor()
         return found, mounted
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return what a theme that is not the workbench's own has to have besides."""
+        return theme.variables_of(self.current_theme)
 
     def get_driver_class(self) -> type[Driver]:
         """Return the driver that reads keys quickly, where it can be used."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 from textual.app import App
+from textual.color import Color
 from textual.theme import Theme
 
 DARK = Theme(
@@ -86,6 +87,8 @@ LIGHT = Theme(
 
 THEMES = (DARK, LIGHT)
 
+OWN = ("vm-dim", "vm-rule", "vm-cursor", "vm-cursor-idle", "vm-hit")
+"""Variables that Textual's own themes do not have."""
 FEW_COLOURS = "-few-colours"
 """Class of the app where shades cannot be told apart: 16 colours, or none."""
 CURSOR_WITHOUT_COLOURS = Style(reverse=True)
@@ -189,9 +192,29 @@ _GREYS_ON_LIGHT = _palette(
 )
 
 
+def variables_of(known: Theme) -> dict[str, str]:
+    """Return the workbench's own variables for a theme that has not all of them, mixed from its colours."""
+    if all(name in known.variables for name in OWN):
+        return {}
+    colours = {name: Color.parse(value) for name, value in _colours(known).items()}
+    ground, text, surface = colours["background"], colours["foreground"], colours["surface"]
+    return {
+        "vm-dim": ground.blend(text, 0.75).hex,
+        "vm-rule": ground.blend(text, 0.2).hex,
+        "vm-cursor": surface.blend(colours["primary"], 0.22).hex,
+        "vm-cursor-idle": surface.blend(text, 0.07).hex,
+        "vm-hit": surface.blend(colours["warning"], 0.35).hex,
+    }
+
+
+def _colours(known: Theme) -> dict[str, str]:
+    made = known.to_color_system().generate()
+    return {name: made[name] for name in ("background", "foreground", "surface", "primary", "warning")}
+
+
 def fitted(app: App[int], known: Theme) -> Theme:
     """Return a theme as the app's terminal can show it: where that has 16 colours, made of those."""
-    if known.ansi or not sixteen(app.console.color_system):
+    if not sixteen(app.console.color_system):
         return known
     return _of_sixteen(known, no_color=app.no_color)
 
@@ -206,8 +229,10 @@ def put_on(app: App[int], name: str | None) -> None:
     colours, no_color = app.console.color_system, app.no_color
     for known in THEMES:
         app.register_theme(fitted(app, known))
-    if sixteen(colours):
-        for known in app.available_themes.values():
+    for known in list(app.available_themes.values()):
+        if known.ansi:  # its colours have names that only Textual knows
+            app.unregister_theme(known.name)
+        elif sixteen(colours):
             app.register_theme(fitted(app, known))
     app.theme = name if name is not None and name in app.available_themes else DARK.name
     if no_color:

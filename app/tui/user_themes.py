@@ -72,7 +72,8 @@ def _theme(file: Path) -> Theme:
         ValueError: it makes no sense; the message says what would.
     """
     table = tomllib.loads(file.read_bytes().decode())
-    known = {**BUILTIN_THEMES, **{own.name: own for own in theme.THEMES}}
+    others = {name: known for name, known in BUILTIN_THEMES.items() if not known.ansi}
+    known = {**others, **{own.name: own for own in theme.THEMES}}
     base_name = table.pop("base", theme.DARK.name)
     if base_name not in known:
         raise ValueError(f"base: {suggest(str(base_name), list(known), 'there is no such theme')}")
@@ -87,10 +88,11 @@ def _theme(file: Path) -> Theme:
         if key not in COLOURS:
             raise ValueError(f"{key}: {suggest(key, list(COLOURS), 'no theme has such a colour')}")
         colours[key] = _colour(key, value)
-    mixed = {**theme.DARK.variables, **known[base_name].variables}
+    mixed = dict(known[base_name].variables)
     for key, value in variables.items():
-        if key not in mixed:
-            raise ValueError(f"variables.{key}: {suggest(key, list(mixed), 'there is no such variable')}")
+        if key not in mixed and key not in theme.DARK.variables:
+            names = [*theme.DARK.variables, *mixed]
+            raise ValueError(f"variables.{key}: {suggest(key, names, 'there is no such variable')}")
         mixed[key] = _colour(f"variables.{key}", value)
     return dataclasses.replace(
         known[base_name],

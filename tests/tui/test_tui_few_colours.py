@@ -132,6 +132,30 @@ async def test_all_places_can_be_read(monkeypatch, tmp_path, term, no_color, the
         assert app.focused.styles.text_style.reverse
 
 
+async def test_every_theme_can_be_begun_with_and_changed_to(tmp_path) -> None:
+    (tmp_path / "dusk.toml").write_text('base = "solarized-light"\nprimary = "#804080"\n')
+    app, engine = stage(SCENES["runs"], tmp_path, "nord")
+    async with app.run_test(size=NARROW) as pilot:
+        await SCENES["tests"].prepare(pilot, engine)
+        assert app.theme == "nord", "one of Textual's, from the beginning"
+        app.live.themes_changed(load_themes(tmp_path))
+        assert "dusk" in app.available_themes and "ansi-dark" not in app.available_themes
+        for name in app.available_themes:
+            app.theme = name
+            for place, key in (("runs", "6"), ("settings", "0"), ("tests", "1")):
+                await pilot.press(key)
+                await until(pilot, lambda place=place: app.place == place)
+            has = app.theme_variables
+            assert has["vm-cursor"] != has["surface"] != has["vm-rule"]
+            for text, behind in (
+                ("vm-dim", "surface"),
+                ("foreground", "surface"),
+                ("foreground", "vm-cursor"),
+                ("foreground", "vm-hit"),
+            ):
+                assert contrast(has[text], has[behind]) >= LEAST, (name, text, behind)
+
+
 async def test_themes_of_others_are_made_of_16_colours_too(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("TERM", "xterm-16color")
     monkeypatch.delenv("COLORTERM")
