@@ -11,6 +11,9 @@ from app.engine.state import RunState
 
 _TELLING = (Outcome.PASSED, Outcome.FAILED)
 
+OVERDUE = 2
+"""Times what it took before, after which nothing is known any more of how long a test takes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
@@ -29,7 +32,8 @@ def remaining(state: RunState, before: Mapping[str, LastResult], now: float) -> 
         now: Monotonic time within the run, in seconds.
 
     Returns:
-        The estimate, or ``None`` when no test of the run ever took a known time, or it is over.
+        The estimate, or ``None`` when no test of the run ever took a known time, when all that are left take
+        far longer than they should, or it is over.
     """
     if state.finished is not None or state.started is None:
         return None
@@ -40,16 +44,19 @@ def remaining(state: RunState, before: Mapping[str, LastResult], now: float) -> 
         return None
     typical = sum(known.values()) / len(known)
     left: list[float] = []
-    guessed = 0
+    guessed = overdue = 0
     for test in state.tests.values():
         if test.result is not None:
             continue
         guessed += test.name not in known
         whole = known.get(test.name, typical)
         spent = now - test.started if test.started is not None else 0.0
+        overdue += spent > OVERDUE * whole + 1
         left.append(max(whole - spent, 0.0))
     if not left:
         return Estimate(seconds=0.0, rough=False)
+    if overdue == len(left):
+        return None
     at_once = max(1, min(state.started.parallel, len(left)))
     return Estimate(seconds=max(sum(left) / at_once, max(left)), rough=guessed * 2 > len(left))
 

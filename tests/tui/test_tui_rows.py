@@ -156,6 +156,18 @@ def test_no_estimate_without_knowledge(tmp_path) -> None:
     assert remaining(state, {}, 0.0) is None
 
 
+def test_no_estimate_of_what_takes_far_longer_than_it_should(tmp_path) -> None:
+    state = RunState()
+    events = demo.record(tmp_path)
+    last = max(i for i, stamped in enumerate(events) if isinstance(stamped.event, TestFinished))
+    state.apply_all(events[:last])
+    (left,) = [test for test in state.tests.values() if test.result is None]
+    before = {left.name: LastResult(outcome=Outcome.PASSED, duration=6.0, time=0.0, run="r")}
+    late = remaining(state, before, left.started + 8.0)
+    assert late is not None and late.seconds == 0
+    assert remaining(state, before, left.started + 14.0) is None
+
+
 def test_forks_of_a_shaken_test_are_estimated_by_their_siblings(tmp_path) -> None:
     state = RunState()
     events = demo.record(tmp_path)
