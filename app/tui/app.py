@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -148,8 +147,6 @@ class Workbench(Contained, BaseApp):
         """How the screen is given to a machine."""
         self.ending: asyncio.Task[None] | None = None
         """Sees to the end after a hang-up."""
-        self.fault: BaseException | None = None
-        """What ended the app, if it was a fault of its own."""
         self.animation_level = "basic" if self.settings.ui.animation else "none"
         self.leaving = False
         """Whether the app is about to end."""
@@ -457,11 +454,6 @@ class Workbench(Contained, BaseApp):
             await self.engine.close()
         finally:
             self.exit(code, return_code=code, message=told or None)
-
-    def _fatal_error(self) -> None:
-        """End without a traceback on the terminal; replaces Textual's own way, ``run_app`` raises."""
-        self.fault = sys.exc_info()[1]
-        self._close_messages_no_wait()
 
     def _handle_exception(self, error: Exception) -> None:
         """Go on, where Textual would end, if there is something to go on with."""

@@ -76,7 +76,11 @@ class Attached(BaseApp):
 
 
 async def run_attached(app: Attached) -> int:
-    """Open the panes on this terminal and return the exit code when they were left."""
+    """Open the panes on this terminal and return the exit code when they were left.
+
+    Raises:
+        BaseException: a fault of vmbench's own ended them; the terminal is restored.
+    """
     forget_exported_size()
     loop = asyncio.get_running_loop()
 
@@ -91,4 +95,6 @@ async def run_attached(app: Attached) -> int:
     loop.add_signal_handler(signal.SIGTERM, end, signal.SIGTERM)
     signal.signal(signal.SIGHUP, hang_up)
     await app.run_async()
+    if app.fault is not None:
+        raise app.fault
     return app.return_code or 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 
@@ -26,6 +27,8 @@ class BaseApp(App[int]):
     """An app whose hidden screens cost nothing, and whose keys can be typed as they are read."""
 
     _collector: Collector | None = None
+    fault: BaseException | None = None
+    """What ended the app, if it was a fault of its own."""
 
     def on_ready(self) -> None:
         """Serve the keyboard soon, and collect garbage when nobody types, where somebody can."""
@@ -48,6 +51,11 @@ class BaseApp(App[int]):
         """Leave the collector to itself."""
         if self._collector is not None:
             self._collector.close()
+
+    def _fatal_error(self) -> None:
+        """End without a traceback on the terminal; replaces Textual's own way, who runs the app raises."""
+        self.fault = sys.exc_info()[1]
+        self._close_messages_no_wait()
 
     def copy_to_clipboard(self, text: str) -> None:
         """Copy to the desktop's clipboard; where there is none, or it fails, through the outer terminal."""

@@ -125,3 +125,23 @@ def test_a_fault_of_its_own_closes_the_engine_and_restores_the_terminal(tmp_path
         assert "told: a fault of its own closed: True" in screen
         assert "Traceback" not in screen
         assert terminal.exit_code() == 0
+
+
+def test_a_fault_in_panes_without_the_workbench_restores_the_terminal(tmp_path) -> None:
+    script = tmp_path / "faulty.py"
+    script.write_text(
+        "import asyncio\n"
+        "from app.tui import attached, terminals\n"
+        "from tests.tui.test_terminal_sources import Machine\n"
+        "def fails(self, *_): raise ValueError('a fault of its own')\n"
+        "attached.Attached._display = fails\n"
+        "app = attached.Attached(Machine(), terminals.TerminalOptions())\n"
+        "try:\n"
+        "    asyncio.run(attached.run_attached(app))\n"
+        "except ValueError as fault:\n"
+        "    print('told:', fault)\n"
+    )
+    with Terminal([sys.executable, str(script)], env={"PYTHONPATH": str(PLAY.parents[2])}) as terminal:
+        screen = terminal.wait("told: a fault of its own")
+        assert "Traceback" not in screen
+        assert terminal.exit_code() == 0
