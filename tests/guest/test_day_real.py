@@ -140,7 +140,7 @@ def test_a_day_at_the_workbench(user: User) -> None:
         # In the machine that the failed test left, what it did is there.
         terminal.wait(lambda text: "1 failed in" not in text)  # the notice is gone
         day.press(terminal, "a")
-        terminal.wait(lambda text: terminal.lent and "# " in text)
+        terminal.wait(lambda text: terminal.lent and "exit leads back" in text and "~#" in text)
         day.press(terminal, "cat /tmp/bill\r")
         terminal.wait("\nseen")
         day.chapter(terminal, "in its machine")
