@@ -58,6 +58,7 @@ NEVER_RAN = Sign(" ", "never ran", "dim")
 BROKEN = Sign("⚠", "broken", "warn")
 RUNNING = Sign("▶", "running", "live")
 CANCELLING = Sign("■", "cancelling", "warn")
+CUT_OFF = Sign("⚠", "cut off", "warn")
 PLANNED = Sign("·", "waiting", "dim")
 EARLIER = Sign("»", "passed before", "dim")
 

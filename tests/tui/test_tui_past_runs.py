@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 
 from junitparser import JUnitXml
+from rich.style import Style
 from textual.widgets import Input
 
 from app.engine.api import LastResult
@@ -29,6 +30,7 @@ from app.tui.screens.run import RunScreen
 from app.tui.screens.runs import RunsScreen
 from app.tui.screenshots import NARROW, WIDE, until
 from app.tui.widgets.details import Details
+from app.tui.widgets.line_list import LineList
 from app.tui.widgets.time_slider import TimeSlider
 
 ALL = demo.registry().tests
@@ -215,14 +217,23 @@ async def test_a_console_without_times_is_whole_and_says_so(tmp_path) -> None:
         assert log.line_count == log.path.read_bytes().count(b"\n") > 0
 
 
+def rows(view: LineList) -> str:
+    return "\n".join(view.row_strip(index, 80, Style()).text for index in range(view.count))
+
+
 async def test_a_run_that_was_cut_off_is_said_to_be(tmp_path) -> None:
     runs = past_runs(tmp_path)
     async with opened(tmp_path, runs, watching=runs.find(IDS[2]), size=NARROW) as (app, _engine, pilot):
         screen = await past(app, pilot)
         assert screen.past.gone and not screen.session.active
         await until(pilot, lambda: "cut off" in str(screen.query_one("#header").content))
+        # What never ended is not said to go on.
+        assert any(test.running for test in screen.run_list.tests)
+        assert " cut off" in rows(screen.run_list) and "▶" not in rows(screen.run_list)
+        assert "⚠" in rows(screen.timeline) and "▶" not in rows(screen.timeline)
         await pilot.press("left")
         await until(pilot, lambda: not screen.past.gone)
+        assert "▶" in rows(screen.run_list)
         await pilot.press("shift+end")
         await until(pilot, lambda: screen.past.gone)
 

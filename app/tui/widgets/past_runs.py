@@ -11,7 +11,7 @@ from app.engine.history import RunSummary
 from app.tui import signs
 from app.tui.clock import Clock
 from app.tui.keys.key import PaneHelp
-from app.tui.signs import Sign
+from app.tui.signs import CUT_OFF, Sign
 from app.tui.widgets.line_list import Cell, LineList, Row, fit
 from app.tui.widgets.run_header import bar
 
@@ -20,7 +20,7 @@ WORDS = {
     "passed": Sign("✓", "passed", "good"),
     "failed": Sign("✗", "failed", "bad"),
     "cancelled": Sign("■", "cancelled", "warn"),
-    "cut off": Sign("⚠", "cut off", "warn"),
+    "cut off": CUT_OFF,
     "running": Sign("▶", "running", "live"),
 }
 """How a run's state looks."""

@@ -110,6 +110,8 @@ class RunList(LineList):
         sign = signs.of_test(test)
         if test.result is None and (test.name in session.cancelling or session.cancelling_all):
             sign = signs.CANCELLING
+        elif test.result is None and session.gone:
+            sign = signs.CUT_OFF
         yield Cell(f" {sign.glyph} ", sign.tone)
         rest = width - 3
         machine_width = 10 if rest >= 64 else 0
@@ -144,8 +146,9 @@ class RunList(LineList):
                 word += f": {test.result.message.splitlines()[0]}"
             return word
         step = test.current_step
+        word = f"{sign.word} at " if sign is signs.CUT_OFF else ""
         if step is not None:
-            return f"{step + 1}/{len(test.steps)} {test.steps[step].action} {test.steps[step].name}"
+            return f"{word}{step + 1}/{len(test.steps)} {test.steps[step].action} {test.steps[step].name}"
         return sign.word + (f" {test.phase_detail}" if test.phase_detail else "")
 
     def _time(self, test: TestState, session: RunSession) -> str:

@@ -210,6 +210,13 @@ class Timeline(LineList):
             lines.append(_Line(None, f"◆ {kept.machine} is kept ({kept.reason}): {kept.command}", "warn"))
         return lines
 
+    def _sign(self, step: StepState) -> signs.Sign:
+        if step.outcome is not None:
+            return signs.OUTCOMES[step.outcome]
+        if not step.running:
+            return signs.PLANNED
+        return signs.CUT_OFF if self.session is not None and self.session.gone else signs.RUNNING
+
     def draw_row(self, index: int, width: int) -> Row:
         """Return the cells of a row."""
         line = self._lines[index]
@@ -219,7 +226,7 @@ class Timeline(LineList):
             yield Cell(ansi.plain(line.text), line.tone)
             return
         step = self.test.steps[line.step]
-        sign = signs.EARLIER if line.step < self.test.plan.first else _step_sign(step)
+        sign = signs.EARLIER if line.step < self.test.plan.first else self._sign(step)
         has_more = bool(step.output_size or step.command or step.message)
         yield Cell(f" {sign.glyph} ", sign.tone)
         yield Cell(f"{line.step + 1:>2} ", "dim")
@@ -249,9 +256,3 @@ class Timeline(LineList):
         """Return a step's command and output as plain text."""
         assert self.test is not None
         return "\n".join(ansi.plain(line.text) for line in self._step_lines(index, self.test.steps[index]))
-
-
-def _step_sign(step: StepState) -> signs.Sign:
-    if step.outcome is not None:
-        return signs.OUTCOMES[step.outcome]
-    return signs.RUNNING if step.running else signs.PLANNED
