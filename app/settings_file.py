@@ -133,6 +133,21 @@ def shown_value(value: object, setting: Setting) -> str:
     return setting.show(value)
 
 
+def line_of(setting: Setting, shown: str) -> str:
+    """Return a setting as a line of a settings file, such as ``ui.theme = "paper"``.
+
+    Args:
+        setting: The setting.
+        shown: Its value as a person reads it.
+    """
+    from tomlkit import item
+
+    raw: object = shown
+    with contextlib.suppress(SettingsError):  # what stands for no value at all stays the word that it is
+        raw = _raw(setting, shown)
+    return f"{setting.key} = {item(raw).as_string()}"
+
+
 def _raw(setting: Setting, text: str) -> object:
     """Return what is written into the file for what was typed; it is checked as the file would be."""
     raw: object = text.strip()

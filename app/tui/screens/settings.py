@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from app.settings import Setting, SettingsError
 from app.settings_desk import DEFAULT, PROJECT, SettingsDesk, Shown
-from app.settings_file import shown_value
+from app.settings_file import line_of, shown_value
 from app.tui import keymap, signs
 from app.tui.keys.key import PaneHelp
 from app.tui.layout import PanedScreen, Split
@@ -326,7 +326,7 @@ class SettingsScreen(PanedScreen):
         """Copy the setting as a line for a file."""
         shown = self.rows_list.current
         if shown is not None:
-            self.app.copy_to_clipboard(f"{shown.setting.key} = {shown.value}")
+            self.app.copy_to_clipboard(line_of(shown.setting, shown.value))
             self.notify(f"Copied {shown.setting.key}.", markup=False)
 
     def action_back(self) -> None:
