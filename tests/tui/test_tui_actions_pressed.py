@@ -12,8 +12,9 @@ from app.tui import keymap
 
 SHARED = ("test_tui_every_key",)
 WHERE = {
-    "app": ("test_tui_broken_panes", *SHARED),
-    "tests": ("test_tui_actions", "test_tui_pilot"),
+    "app": ("test_tui_broken_panes", "test_tui_pilot", *SHARED),
+    "screen": ("test_tui_pilot", "test_tui_layout", "test_terminal_pane", *SHARED),
+    "tests": ("test_tui_actions", "test_tui_pilot", "test_tui_layout"),
     "run": (
         "test_tui_actions",
         "test_tui_pilot",
@@ -32,6 +33,7 @@ WHERE = {
     "panes": ("test_tui_layout", *SHARED),
     "list": SHARED,
     "log": ("test_tui_log_keys", *SHARED),
+    "text": SHARED,
     "find": ("test_tui_log_keys",),
     "commands": ("test_tui_layout",),
     "machines": ("test_machines_place",),
@@ -55,7 +57,7 @@ WHERE = {
     "entry": SHARED,
     "ask": ("test_tui_past_runs",),
     "export": ("test_tui_log_keys",),
-    "marks": SHARED,
+    "options": SHARED,
     "confirm": ("test_tui_pilot",),
     "confirm-buttons": SHARED,
     "report": ("test_tui_faults_everywhere",),

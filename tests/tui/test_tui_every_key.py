@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 
+from textual.command import CommandPalette
 from textual.widgets import Button, OptionList
 
 from app.engine.recorded import RecordedCommand
@@ -24,8 +25,10 @@ from app.tui.screens.terminal import TerminalScreen
 from app.tui.screens.tests import TestsScreen
 from app.tui.screenshots import until
 from app.tui.terminal.cast_file import read_cast
+from app.tui.widgets.keys_text import KeysText
 from app.tui.widgets.line_list import LineList
 from app.tui.widgets.log_view import LogView
+from app.tui.widgets.still import TextPane
 from registry.location import Kind, Location
 from tests.tui.test_terminal_sources import Bench
 from tests.tui.test_tui_faults_everywhere import DIALOGS, opened, place
@@ -43,6 +46,7 @@ async def rows_are_gone_through(app, pilot, rows: LineList) -> None:
         ("j", "k"),
         ("pagedown", "pageup"),
         ("ctrl+f", "ctrl+b"),
+        ("ctrl+d", "ctrl+u"),
         ("end", "home"),
         ("G", "g"),
     ):
@@ -94,6 +98,8 @@ async def test_keys_that_places_share_do_the_same_on_each(tmp_path) -> None:
             await pilot.press("question_mark")
             await until(pilot, lambda: isinstance(app.screen, Help))
             assert app.screen._title == screen.NAME and screen.PURPOSE
+            if name == places.TESTS:
+                await text_is_gone_through(pilot, app.screen.query_one(KeysText))
             await pilot.press("q")
             await until(pilot, lambda screen=screen: app.screen is screen)
             await pilot.press("f1")
@@ -101,7 +107,9 @@ async def test_keys_that_places_share_do_the_same_on_each(tmp_path) -> None:
             await pilot.press("escape")
             await until(pilot, lambda screen=screen: app.screen is screen)
             await pilot.press("ctrl+l")
-            await until(pilot, lambda: isinstance(app.screen, CommandsScreen))
+            await until(
+                pilot, lambda: isinstance(app.screen, CommandsScreen) and app.focused is app.screen.list
+            )
             await pilot.press("ctrl+l")
             await until(pilot, lambda screen=screen: app.screen is screen)
             before = app.theme
@@ -109,6 +117,10 @@ async def test_keys_that_places_share_do_the_same_on_each(tmp_path) -> None:
             await until(pilot, lambda before=before: app.theme != before)
             await pilot.press("t")
             await until(pilot, lambda before=before: app.theme == before)
+            await pilot.press("ctrl+p")
+            await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+            await pilot.press("escape")
+            await until(pilot, lambda screen=screen: app.screen is screen)
             # The palette knows what the keys do here, or why they do not.
             offered = {command.title: command for command in app.get_system_commands(screen)}
             for scope in screen.SCOPE.split():
@@ -124,16 +136,17 @@ async def test_keys_that_places_share_do_the_same_on_each(tmp_path) -> None:
             await until(pilot, lambda name=name: app.place == name)
 
 
-async def log_is_gone_through(pilot, view: LogView) -> None:
+async def text_is_gone_through(pilot, view: TextPane | LogView) -> None:
     await pilot.press("home")
-    await until(pilot, lambda: view.scroll_y == 0 and not view.following)
-    for there, back in (("down", "up"), ("j", "k"), ("pagedown", "pageup"), ("ctrl+f", "ctrl+b")):
+    await until(pilot, lambda: view.scroll_y == 0)
+    pages = (("pagedown", "pageup"), ("ctrl+f", "ctrl+b"), ("ctrl+d", "ctrl+u"))
+    for there, back in (("down", "up"), ("j", "k"), *pages):
         await pilot.press(there)
         await until(pilot, lambda: view.scroll_y > 0)
         await pilot.press(back)
         await until(pilot, lambda: view.scroll_y == 0)
     await pilot.press("end")
-    await until(pilot, lambda: view.following)
+    await until(pilot, lambda: view.scroll_y == view.max_scroll_y > 0)
 
 
 async def hits_are_gone_through(app, pilot, view: LogView, text: str) -> None:
@@ -172,7 +185,8 @@ async def test_logs_of_a_run_by_every_key(tmp_path) -> None:
         await until(pilot, lambda: merged.line_count > 0 and merged.settled)
         await pilot.resize_terminal(100, 16)
         await until(pilot, lambda: merged.max_scroll_y > 0)
-        await log_is_gone_through(pilot, merged)
+        await text_is_gone_through(pilot, merged)
+        assert merged.following
         await pilot.press("m")
         await until(pilot, lambda: isinstance(app.screen, Marks))
         marks = app.screen.query_one(OptionList)
