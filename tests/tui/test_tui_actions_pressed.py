@@ -12,7 +12,7 @@ from app.tui import keymap
 
 SHARED = ("test_tui_every_key",)
 WHERE = {
-    "app": ("test_tui_broken_panes", "test_tui_pilot", *SHARED),
+    "app": ("test_tui_broken_panes", "test_tui_pilot", "test_tui_layout", *SHARED),
     "screen": ("test_tui_pilot", "test_tui_layout", "test_terminal_pane", *SHARED),
     "tests": ("test_tui_actions", "test_tui_pilot", "test_tui_layout"),
     "run": (

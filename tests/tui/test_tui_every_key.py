@@ -11,7 +11,6 @@ from textual.widgets import Button, OptionList
 from app.engine.recorded import RecordedCommand
 from app.tui import keymap, places
 from app.tui.layout import PanedScreen
-from app.tui.screens.commands import CommandsScreen
 from app.tui.screens.consoles import ConsolesScreen
 from app.tui.screens.dialogs import Confirm, Help
 from app.tui.screens.guide import Guide
@@ -105,12 +104,6 @@ async def test_keys_that_places_share_do_the_same_on_each(tmp_path) -> None:
             await pilot.press("f1")
             await until(pilot, lambda: isinstance(app.screen, Guide))
             await pilot.press("escape")
-            await until(pilot, lambda screen=screen: app.screen is screen)
-            await pilot.press("ctrl+l")
-            await until(
-                pilot, lambda: isinstance(app.screen, CommandsScreen) and app.focused is app.screen.list
-            )
-            await pilot.press("ctrl+l")
             await until(pilot, lambda screen=screen: app.screen is screen)
             before = app.theme
             await pilot.press("t")
