@@ -130,8 +130,6 @@ class ReplaySession(RunSession):
                 await asyncio.sleep(0)
                 if mine != self._generation:
                     return False
-        # Between two events time goes on, or a step of a second could lead nowhere.
-        state.mono = max(state.mono, min(moment, self.length))
         self.state = state
         self._sought = moment
         self.gone = self._cut_off and self.at_end

@@ -224,9 +224,9 @@ async def test_logs_of_a_run_by_every_key(tmp_path) -> None:
         past = app.screen.past
         await pilot.press("shift+left")
         await until(pilot, lambda: not past.at_end)
-        assert round(past.length - past.state.mono, 6) == 1.0
+        assert round(past.length - past.at, 6) == 1.0
         await pilot.press("shift+left")
-        await until(pilot, lambda: round(past.length - past.state.mono, 6) == 2.0)
+        await until(pilot, lambda: round(past.length - past.at, 6) == 2.0)
         await pilot.press("shift+right", "shift+right")
         await until(pilot, lambda: past.at_end)
 
