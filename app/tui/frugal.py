@@ -64,10 +64,9 @@ class FrugalCompositor(Compositor):
             return
         first = place[0].intersection(place[1])
         at_once = {region for region in self._dirty_regions if first.overlaps(region)}
-        rest = sorted(self._dirty_regions - at_once, key=lambda region: (region.y, region.x))
+        rest = _apart(sorted(self._dirty_regions - at_once, key=lambda region: (region.y, region.x)))
         piece, rest = _cut(rest, max(0, LINES - sum(region.height for region in at_once)))
-        old = [part for part in self._put_off if not any(region.contains_region(part) for region in rest)]
-        self._put_off = old + [part for part in rest if not any(one.contains_region(part) for one in old)]
+        self._put_off = _apart(self._put_off + rest)
         self._dirty_regions = {*at_once, *piece}
 
     def render_full_update(self, simplify: bool = False) -> LayoutUpdate:
@@ -98,6 +97,16 @@ def _lines(widget: Widget, crop: Region) -> list[Strip]:
         except Exception as error:
             tell(widget, Fault(error, made=True))
     return block(widget, crop)
+
+
+def _apart(regions: list[Region]) -> list[Region]:
+    """Return the regions without those that are parts of others."""
+    large = sorted(dict.fromkeys(regions), key=lambda region: -region.area)
+    kept: list[Region] = []
+    for region in large:
+        if not any(other.contains_region(region) for other in kept):
+            kept.append(region)
+    return [region for region in dict.fromkeys(regions) if region in kept]
 
 
 def _cut(regions: list[Region], lines: int) -> tuple[list[Region], list[Region]]:

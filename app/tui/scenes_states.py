@@ -101,7 +101,7 @@ async def _snapshots_busy(pilot: Pilot[int], engine: ReplayEngine) -> None:
     await pilot.press("down", "f")
     screen = app.screen
     assert isinstance(screen, SnapshotsScreen)
-    await until(pilot, lambda: bool(screen.works) and not screen.looking)
+    await until(pilot, lambda: "booting" in str(screen.work_line.content) and not screen.looking)
 
 
 async def _snapshots_failed(pilot: Pilot[int], engine: ReplayEngine) -> None:

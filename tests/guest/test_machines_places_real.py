@@ -86,7 +86,7 @@ def test_a_machine_that_is_killed_gives_the_screen_back_and_says_what_happened(u
         assert f"vmbench start {name}" in screen
         terminal.wait("✗ died")
         terminal.type("o")
-        terminal.wait("▶ running")
+        terminal.wait(f"Started {name}.")
         terminal.type("A")
         terminal.wait("d leave")
         terminal.type("clear; echo op''ened\r")

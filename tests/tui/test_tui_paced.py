@@ -69,6 +69,13 @@ def test_a_piece_and_the_rest_are_all_there_was(regions: list[Region], lines: in
         assert sum(region.height for region in piece) == lines
 
 
+@given(REGIONS)
+def test_nothing_is_painted_twice_that_is_part_of_something_else(regions: list[Region]) -> None:
+    apart = frugal._apart(regions)
+    assert cells(apart) == cells(regions)
+    assert not any(a is not b and a.contains_region(b) for a in apart for b in apart)
+
+
 def cells(regions: list[Region]) -> set[tuple[int, int]]:
     return {(x, y) for one in regions for x in range(one.x, one.right) for y in range(one.y, one.bottom)}
 
