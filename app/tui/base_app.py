@@ -47,6 +47,11 @@ class BaseApp(App[int]):
         driver = self._driver
         return isinstance(driver, OuterDriver) and time.monotonic() - driver.last_read < _SOON
 
+    @property
+    def lags(self) -> bool:
+        """Whether the terminal takes what is painted more slowly than it is."""
+        return isinstance(self._driver, OuterDriver) and self._driver.lags
+
     def on_unmount(self) -> None:
         """Leave the collector to itself."""
         if self._collector is not None:

@@ -27,6 +27,8 @@ _INSTALLED = re.compile(r"textual-([\d.]+)\.dist-info")
 _LOOK = 0.1
 """Seconds between two looks whether to stop."""
 _MOST = 4096
+_FEW_WRITES = 4
+"""Writes that may wait for the terminal; the loop itself has to wait when there are 30."""
 _LONGEST_MARK = len("\x1b[200~") - 1
 _ESCAPE = re.compile("\x1b(?=[^A-Za-z\x1b[\\]\x80-\U0010ffff]|[^\x1b[\\]]\x1b|[^\x1b[\\]NOPX^_].)", re.DOTALL)
 """An escape before what begins no sequence; before a letter alone it is the alt key, which sends the same."""
@@ -81,6 +83,12 @@ class OuterDriver(LinuxDriver):
 
         self.last_read = 0.0
         """When something was read last, in monotonic seconds."""
+
+    @property
+    def lags(self) -> bool:
+        """Whether the terminal did not take yet what was written to it some updates ago."""
+        writer = self._writer_thread
+        return writer is not None and writer._queue.qsize() > _FEW_WRITES
 
     def quick(self, character: str) -> bool:
         """Be asked with a printable character whether it is done with; in the thread that reads."""

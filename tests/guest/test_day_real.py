@@ -13,7 +13,7 @@ from pathlib import Path
 
 from app.tui.terminal.cast import CastWriter
 from backends.snapshots import SnapshotStore
-from tests.real_user import User, until
+from tests.real_user import User
 from tests.stills import svg
 from tests.tui.pty_terminal import Terminal
 
@@ -165,7 +165,7 @@ def test_a_day_at_the_workbench(user: User) -> None:
 
         # The test was wrong, not the shop.
         day.press(terminal, "e")
-        until(lambda: "total 42' /tmp" in bill.read_text(), "the editor changed the test")
+        terminal.wait(lambda _: "total 42' /tmp" in bill.read_text())  # the editor changed the test
         terminal.wait("Changed")
         day.press(terminal, "f")
         terminal.wait("1 passed in")
@@ -193,7 +193,7 @@ def test_a_day_at_the_workbench(user: User) -> None:
         day.chapter(terminal, "what is lost is said first", still=True)
         assert fork in kept()
         day.press(terminal, "y")
-        until(lambda: kept() == before, "the fork is gone")
+        terminal.wait(lambda _: kept() == before)  # the fork is gone
         day.press(terminal, "1")
         terminal.wait("8 of 10 tests")
         day.press(terminal, "jj ")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backends.base import MachineState
 from backends.snapshots import SnapshotStore
-from tests.real_user import User, until
+from tests.real_user import User
 
 REGISTRY = '[[tests]]\nname = "one"\nsteps = [{ action = "shell", run = "true" }]\n'
 
@@ -27,36 +27,36 @@ def test_a_machine_is_made_saved_forked_and_removed(user: User) -> None:
         terminal.type("n")
         terminal.wait("New machine")
         terminal.type("\r")
-        until(lambda: len(names()) == 1, "a machine is made")
+        terminal.wait(lambda _: len(names()) == 1)  # a machine is made
         (made,) = names()
         terminal.wait("root@127.0.0.1 port")
         terminal.type("s")
         terminal.wait("under which name?")
         terminal.type("fresh\r")
-        until(lambda: [record.name for record in snapshots.records()] == ["fresh"], "it is saved")
+        terminal.wait(lambda _: [record.name for record in snapshots.records()] == ["fresh"])  # it is saved
         terminal.type("5")
         terminal.wait("disk+ram")
         terminal.type("f")
         # The fork is selected among the machines.
         terminal.wait("fork of fresh")
-        until(lambda: len(names()) == 2, "the fork is kept")
+        terminal.wait(lambda _: len(names()) == 2)  # the fork is kept
         (fork,) = set(names()) - {made}
         terminal.wait(f"vmbench exec {fork}")
         terminal.type("x")
         terminal.wait(f"Stop {fork}?")
         terminal.type("y")
-        until(lambda: user.store.find(fork).state is MachineState.STOPPED, "the fork is stopped")
+        terminal.wait(lambda _: user.store.find(fork).state is MachineState.STOPPED)  # the fork is stopped
         terminal.wait("■ stopped")
         terminal.type("d")
         terminal.wait(f"Remove {fork}?")
         terminal.type("y")
-        until(lambda: names() == [made], "the fork is gone")
+        terminal.wait(lambda _: names() == [made])  # the fork is gone
         terminal.type("5")
         terminal.wait("SNAPSHOT")
         terminal.type("d")
         terminal.wait("Remove fresh?")
         terminal.type("y")
-        until(lambda: snapshots.records() == [], "the snapshot is gone")
+        terminal.wait(lambda _: snapshots.records() == [])  # the snapshot is gone
         terminal.wait("0 snapshots")
         terminal.type("q")
         assert terminal.exit_code() == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.real_user import User, until
+from tests.real_user import User
 
 REGISTRY = """
 [[tests]]
@@ -43,7 +43,7 @@ def test_leaving_a_run_leaves_no_machine(user: User) -> None:
     with user.terminal() as terminal:
         terminal.wait("3 tests")
         terminal.type("/endless\rR")
-        until(lambda: len(user.store.records()) == 1, "a machine is at work")
+        terminal.wait(lambda _: len(user.store.records()) == 1)  # a machine is at work
         terminal.wait("1 machine at work")
         terminal.type("q")
         terminal.wait("Quit while a run is going on?")

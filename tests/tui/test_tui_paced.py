@@ -34,11 +34,15 @@ class Two(VmScreen):
 
 
 class Slow(BaseApp):
-    waits = False
+    waits = late = False
 
     @property
     def key_waits(self) -> bool:
         return self.waits
+
+    @property
+    def lags(self) -> bool:
+        return self.late
 
 
 def rows(letter: str) -> str:
@@ -99,7 +103,11 @@ async def test_what_has_the_focus_is_painted_first_and_all_is_in_the_end(monkeyp
         right.update(rows("R"), layout=False)
         await until(pilot, lambda: len(seen) > 1)
         assert seen[1] == cells([right.region])
+        app.late = True
         app.waits = False
+        await pilot.pause(0.05)
+        assert len(seen) == 2
+        app.late = False
         await until(pilot, lambda: not screen._compositor.more)
         assert set.union(*seen[2:]) == cells([left.region])
         assert all(len({y for _, y in piece}) <= LINES for piece in seen[2:])

@@ -12,7 +12,7 @@ from app.tui.base_app import BaseApp
 from app.tui.frugal import FrugalCompositor
 
 _GIVE_WAY = 0.003
-"""Seconds after which it is looked again whether a key still waits for its paint."""
+"""Seconds after which it is looked again whether it still has to wait."""
 
 
 class PacedScreen(Screen[None]):
@@ -20,7 +20,7 @@ class PacedScreen(Screen[None]):
 
     What the keys go to is painted at once, the rest of what changed in pieces. What follows the cursor, as
     the details of a row do, is shown after the cursor's own line was painted. Both wait for a key that was
-    read and not painted yet.
+    read and not painted yet, and for a terminal that did not take what was painted before.
     """
 
     def __init__(self) -> None:
@@ -31,11 +31,12 @@ class PacedScreen(Screen[None]):
 
     def _in_a_turn(self, action: Callable[[], None]) -> None:
         # Not by the message queue alone: all that waits there is done in one turn of the loop.
-        asyncio.get_running_loop().call_soon(self.call_later, self._unless_a_key_waits, action)
+        asyncio.get_running_loop().call_soon(self.call_later, self._when_there_is_room, action)
 
-    def _unless_a_key_waits(self, action: Callable[[], None]) -> None:
-        if isinstance(self.app, BaseApp) and self.app.key_waits:
-            self.set_timer(_GIVE_WAY, partial(self._unless_a_key_waits, action))
+    def _when_there_is_room(self, action: Callable[[], None]) -> None:
+        app = self.app
+        if isinstance(app, BaseApp) and (app.key_waits or app.lags):
+            self.set_timer(_GIVE_WAY, partial(self._when_there_is_room, action))
         else:
             action()
 
